@@ -1,0 +1,1 @@
+//! Library and command line for the events of ntwatch.sys.

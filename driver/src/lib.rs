@@ -1,0 +1,1 @@
+//! ntwatch.sys: process activity of Windows, as a stream of events.

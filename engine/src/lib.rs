@@ -1,0 +1,1 @@
+//! The logic of ntwatch.sys that needs no Windows.

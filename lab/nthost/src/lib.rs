@@ -1,0 +1,1 @@
+//! A modelled NT kernel in a Linux process, that runs ntwatch.sys.

@@ -1,0 +1,1 @@
+//! What ntwatch.sys and its clients say to each other: event records, IOCTLs, versions.

@@ -1,0 +1,1 @@
+//! A lock-free byte ring: many producers, one consumer.

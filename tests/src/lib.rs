@@ -1,0 +1,1 @@
+//! What ntwatch promises, checked end to end.

@@ -1,0 +1,2 @@
+//! Build, test and show ntwatch.
+fn main() {}
