@@ -1,1 +1,24 @@
-//! A modelled NT kernel in a Linux process, that runs ntwatch.sys.
+//! A modelled NT kernel in a Linux process.
+//!
+//! nthost maps a driver (`ntwatch.sys`) and its framework (`wdfldr.sys`) as the Windows loader
+//! would and runs them natively. The functions they import from ntoskrnl.exe are the
+//! `extern "win64"` functions of this crate, grouped as the kernel groups them: `ke` (threads,
+//! IRQL, waits), `ex` (pool, work items), `mm`, `ob` (objects), `io` (devices, IRPs),
+//! `ps` (processes), `se` (tokens), `rtl` and `cm` (registry).
+//!
+//! A [`Kernel`] is one machine. Any number live in one process; a kernel function finds its own
+//! through the thread it runs on, which [`Kernel::enter`] sets.
+//!
+//! What runs here is the shipped binary against a model. It shows nothing about Windows itself.
+
+// Kernel functions keep their documented names.
+#![allow(non_snake_case)]
+
+pub mod exports;
+pub mod ke;
+mod kernel;
+pub mod ob;
+pub mod ps;
+pub mod se;
+
+pub use kernel::{Config, Current, Kernel};

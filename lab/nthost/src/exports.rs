@@ -1,0 +1,76 @@
+//! What drivers can import from ntoskrnl.exe and hal.dll.
+//!
+//! Each module lists its functions with [`exports!`]; the loader looks names up in all lists.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use crate::{ke, ob};
+
+/// One exported function or variable.
+pub struct Export {
+    /// Its documented name.
+    pub name: &'static str,
+    /// Its address.
+    pub address: *const (),
+    /// The highest IRQL a caller may be at.
+    pub max_irql: u8,
+}
+
+// SAFETY: `address` is the address of a function or of a static that is itself `Sync`; the
+// struct only carries it to the loader.
+unsafe impl Sync for Export {}
+// SAFETY: as above.
+unsafe impl Send for Export {}
+
+/// Lists a module's exports as `pub(crate) static EXPORTS: &[Export]`, grouped by the highest
+/// IRQL a caller may be at. Variables follow the word `data`.
+///
+/// ```ignore
+/// exports! {
+///     DISPATCH_LEVEL: KeSetEvent, KeResetEvent;
+///     data: PsProcessType;
+/// }
+/// ```
+macro_rules! exports {
+    ($($irql:ident: $($name:ident),+ $(,)?;)+) => {
+        pub(crate) static EXPORTS: &[$crate::exports::Export] = &[
+            $($(exports!(@entry $irql $name),)+)+
+        ];
+    };
+    (@entry data $name:ident) => {
+        $crate::exports::Export {
+            name: stringify!($name),
+            address: (&raw const $name).cast(),
+            max_irql: $crate::ke::HIGH_LEVEL,
+        }
+    };
+    (@entry $irql:ident $name:ident) => {
+        $crate::exports::Export {
+            name: stringify!($name),
+            address: $name as *const (),
+            max_irql: $crate::ke::$irql,
+        }
+    };
+}
+pub(crate) use exports;
+
+/// Every list. A new module with exports is named here.
+static LISTS: &[&[Export]] = &[
+    ke::clock::EXPORTS,
+    ke::irql::EXPORTS,
+    ob::reference::EXPORTS,
+];
+
+/// Looks up an export of ntoskrnl.exe or hal.dll.
+pub fn find(name: &str) -> Option<&'static Export> {
+    static TABLE: OnceLock<HashMap<&'static str, &'static Export>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        LISTS
+            .iter()
+            .flat_map(|list| list.iter())
+            .map(|export| (export.name, export))
+            .collect()
+    });
+    table.get(name).copied()
+}

@@ -1,0 +1,56 @@
+//! System time: the host's, or one that a replay sets.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::Current;
+use crate::exports::exports;
+
+exports! {
+    HIGH_LEVEL: KeQuerySystemTimePrecise;
+}
+
+/// 100 ns units from 1601 to 1970.
+const UNIX_EPOCH_SINCE_1601: i64 = 116_444_736_000_000_000;
+
+/// The machine's clock. Times are in 100 ns units since 1601, UTC.
+#[derive(Debug)]
+pub struct Clock {
+    /// The time that was set; 0 follows the host.
+    set: AtomicI64,
+}
+
+impl Clock {
+    pub(crate) fn new(time: Option<i64>) -> Clock {
+        Clock {
+            set: AtomicI64::new(time.unwrap_or(0)),
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> i64 {
+        match self.set.load(Ordering::Relaxed) {
+            0 => host_time(),
+            time => time,
+        }
+    }
+
+    /// Sets the time; it stands still until it is set again.
+    pub fn set(&self, time: i64) {
+        self.set.store(time, Ordering::Relaxed);
+    }
+}
+
+fn host_time() -> i64 {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UNIX_EPOCH_SINCE_1601 + (since_1970.as_nanos() / 100) as i64
+}
+
+/// Any IRQL.
+unsafe extern "win64" fn KeQuerySystemTimePrecise(time: *mut i64) {
+    let now = Current::with(|current| current.kernel.clock.now());
+    // SAFETY: the driver passes a place for the time.
+    unsafe { time.write(now) };
+}

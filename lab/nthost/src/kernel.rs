@@ -1,0 +1,103 @@
+//! One modelled machine, and how a thread of this process becomes a thread of it.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Arc;
+
+use crate::ke::Clock;
+use crate::ob::{Census, ObjectRef};
+use crate::ps::{Process, Ps, Thread};
+
+/// What a machine is booted with.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The system time, in 100 ns units since 1601. `None` follows the host's clock.
+    pub time: Option<i64>,
+}
+
+/// One modelled machine.
+///
+/// The parts are public: each is the host-side face of the component it is named after.
+pub struct Kernel {
+    /// System time.
+    pub clock: Clock,
+    /// Every live object, and what drivers hold of it.
+    pub objects: Arc<Census>,
+    /// Processes and threads.
+    pub ps: Ps,
+}
+
+impl Kernel {
+    /// Boots a machine: the System process exists, nothing is loaded.
+    pub fn boot(config: Config) -> Arc<Kernel> {
+        let objects = Arc::new(Census::default());
+        Arc::new(Kernel {
+            clock: Clock::new(config.time),
+            ps: Ps::new(&objects),
+            objects,
+        })
+    }
+
+    /// Runs `body` as a new thread of `process`, at PASSIVE_LEVEL.
+    ///
+    /// Calls nest: the thread that was current before is current again afterwards.
+    pub fn enter<R>(self: &Arc<Self>, process: &ObjectRef<Process>, body: impl FnOnce() -> R) -> R {
+        let thread = self.ps.create_thread(process);
+        self.enter_thread(&thread, body)
+    }
+
+    /// Runs `body` as `thread`. One host thread at a time may be a given modelled thread.
+    pub fn enter_thread<R>(
+        self: &Arc<Self>,
+        thread: &ObjectRef<Thread>,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        struct Restore(*const Current);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+
+        let current = Current {
+            kernel: Arc::clone(self),
+            thread: thread.clone(),
+        };
+        let _restore = Restore(CURRENT.replace(&current));
+        body()
+    }
+}
+
+/// The modelled thread this host thread is, and its machine.
+pub struct Current {
+    /// The machine.
+    pub kernel: Arc<Kernel>,
+    /// The thread.
+    pub thread: ObjectRef<Thread>,
+}
+
+thread_local! {
+    /// Points into the frame of the innermost [`Kernel::enter_thread`] of this host thread.
+    static CURRENT: Cell<*const Current> = const { Cell::new(ptr::null()) };
+}
+
+impl Current {
+    /// Calls `body` with the current thread.
+    ///
+    /// # Panics
+    /// Outside of [`Kernel::enter`]: a kernel function was called from a thread that is none of
+    /// any machine.
+    pub fn with<R>(body: impl FnOnce(&Current) -> R) -> R {
+        let current = CURRENT.get();
+        // SAFETY: the pointer is null or names a `Current` in a live frame further up this very
+        // thread's stack: `Restore` takes it back before that frame ends. `body` cannot keep the
+        // reference, and nothing borrows the `Current` mutably.
+        let current = unsafe { current.as_ref() };
+        body(current.expect("a kernel function was called outside of Kernel::enter"))
+    }
+
+    /// Whether this host thread is a thread of a machine right now.
+    pub fn exists() -> bool {
+        !CURRENT.get().is_null()
+    }
+}
