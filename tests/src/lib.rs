@@ -1,1 +1,8 @@
-//! What ntwatch promises, checked end to end.
+//! What the end-to-end tests share: the built lab, its programs, and recordings read by a second,
+//! independent reader.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod lab;
+pub mod raw;
+pub mod recording;

@@ -1,0 +1,136 @@
+//! What a Sysmon recording says of process starts and exits, read without nthost's reader.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// A process start (Sysmon event 1) or exit (event 5), as ntwatch should show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Sysmon event 1.
+    Start {
+        /// Process id.
+        pid: u64,
+        /// Parent process id.
+        parent: u64,
+        /// DOS path.
+        image: String,
+        /// Command line.
+        command_line: String,
+        /// `DOMAIN\name`.
+        user: String,
+    },
+    /// Sysmon event 5.
+    Exit {
+        /// Process id.
+        pid: u64,
+        /// DOS path.
+        image: String,
+    },
+}
+
+/// Starts and exits in file order, for each host of one recording.
+pub type Hosts = BTreeMap<String, Vec<Expected>>;
+
+/// The recordings that stand beside the checkout, or where `NTWATCH_RECORDINGS` says; none if the
+/// folder is absent.
+#[must_use]
+pub fn all() -> Vec<PathBuf> {
+    let folder = std::env::var_os("NTWATCH_RECORDINGS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        PathBuf::from,
+    );
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|e| e == "evtx" || e == "zip" || e == "json")
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// Reads `.evtx`, JSON lines, or a `.zip` of JSON lines.
+///
+/// # Panics
+/// When the recording cannot be read: tests have nothing to compare with then.
+#[must_use]
+pub fn read(path: &Path) -> Hosts {
+    let mut hosts = Hosts::new();
+    let file = File::open(path).expect("the recording opens");
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("evtx") => {
+            for record in evtx::EvtxParser::from_path(path)
+                .expect("EVTX")
+                .records_json_value()
+            {
+                add_evtx(&mut hosts, &record.expect("an EVTX record").data["Event"]);
+            }
+        }
+        Some("zip") => {
+            let mut archive = zip::ZipArchive::new(file).expect("a zip");
+            for i in 0..archive.len() {
+                add_lines(&mut hosts, archive.by_index(i).expect("a member"));
+            }
+        }
+        _ => add_lines(&mut hosts, file),
+    }
+    hosts.retain(|_, events| !events.is_empty());
+    hosts
+}
+
+fn add_lines(hosts: &mut Hosts, from: impl Read) {
+    for line in BufReader::new(from).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a line")).expect("a line of JSON");
+        if event["Channel"] == "Microsoft-Windows-Sysmon/Operational" {
+            let host = event["Hostname"].as_str().expect("a host").to_owned();
+            add(hosts, host, event["EventID"].as_u64(), &event);
+        }
+    }
+}
+
+fn add_evtx(hosts: &mut Hosts, event: &Value) {
+    let id = &event["System"]["EventID"];
+    let host = event["System"]["Computer"]
+        .as_str()
+        .expect("a host")
+        .to_owned();
+    add(
+        hosts,
+        host,
+        id.as_u64().or_else(|| id["#text"].as_u64()),
+        &event["EventData"],
+    );
+}
+
+fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: &Value) {
+    let text = |name: &str| data[name].as_str().expect("a string").to_owned();
+    let pid = |name: &str| {
+        let value = &data[name];
+        value
+            .as_u64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .expect("a pid")
+    };
+    let expected = match id {
+        Some(1) => Expected::Start {
+            pid: pid("ProcessId"),
+            parent: pid("ParentProcessId"),
+            image: text("Image"),
+            command_line: text("CommandLine"),
+            user: text("User"),
+        },
+        Some(5) => Expected::Exit {
+            pid: pid("ProcessId"),
+            image: text("Image"),
+        },
+        _ => return,
+    };
+    hosts.entry(host).or_default().push(expected);
+}
