@@ -17,6 +17,7 @@
 pub mod exports;
 pub mod ke;
 mod kernel;
+pub mod loader;
 pub mod ob;
 pub mod ps;
 pub mod se;

@@ -1,0 +1,69 @@
+//! The image loader: maps x86-64 PE images and binds their imports, as Windows does for drivers.
+//!
+//! Data flows one way: [`Layout`] reads and checks the file, [`Mapping`] places it in memory,
+//! [`Image`] binds the two to the rest of the machine.
+
+mod image;
+mod layout;
+mod mapping;
+mod modules;
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+pub use image::Image;
+pub use layout::Layout;
+pub use mapping::Mapping;
+pub use modules::Modules;
+
+/// Why an image was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}; name a driver that `cargo xtask build` has made", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is not an image that can be loaded.
+    #[error(
+        "{image} is not a driver for x64 that can be loaded: {reason}; build it anew with `cargo xtask build`"
+    )]
+    Malformed {
+        /// The file's name.
+        image: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Imports that nothing provides.
+    #[error(
+        "{image} imports what this kernel does not have:{}\nadd these functions to lab/nthost, or build {image} without them",
+        list(missing)
+    )]
+    Missing {
+        /// The file's name.
+        image: String,
+        /// Each import as `module!function`, sorted.
+        missing: Vec<String>,
+    },
+    /// The host refused memory.
+    #[error("cannot map {image} ({size} bytes): {source}; free some memory and try again")]
+    Map {
+        /// The file's name.
+        image: String,
+        /// The image's size in memory, in bytes.
+        size: usize,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+fn list(missing: &[String]) -> String {
+    missing.iter().fold(String::new(), |mut text, import| {
+        let _ = write!(text, "\n  {import}");
+        text
+    })
+}
