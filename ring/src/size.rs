@@ -1,0 +1,23 @@
+//! What memory can be a ring.
+
+use crate::SizeError;
+
+/// The capacity of `words` as a ring, in bytes.
+pub(crate) fn capacity(words: &[u64]) -> Result<u64, SizeError> {
+    let capacity = size_of_val(words);
+    if !capacity.is_power_of_two() || !(64..=1 << 30).contains(&capacity) {
+        return Err(SizeError::Capacity(capacity));
+    }
+    Ok(capacity as u64)
+}
+
+/// `reserved` as a position's worth, if a ring of `capacity` bytes can spare it.
+pub(crate) fn reserved(reserved: usize, capacity: u64) -> Result<u64, SizeError> {
+    if reserved as u64 > capacity / 2 {
+        return Err(SizeError::Reserved {
+            reserved,
+            capacity: capacity as usize,
+        });
+    }
+    Ok(reserved as u64)
+}
