@@ -65,9 +65,17 @@ mod tests {
     #[test]
     fn a_file_has_one_name_for_its_creator_and_one_for_the_kernel() {
         for (dos, open, device) in [
-            (r"C:\Windows\a.exe", r"\??\C:\Windows\a.exe", r"\Device\HarddiskVolume3\Windows\a.exe"),
+            (
+                r"C:\Windows\a.exe",
+                r"\??\C:\Windows\a.exe",
+                r"\Device\HarddiskVolume3\Windows\a.exe",
+            ),
             (r"\\?\d:\b", r"\??\d:\b", r"\Device\HarddiskVolume4\b"),
-            (r"\\srv\tools\c.exe", r"\??\UNC\srv\tools\c.exe", r"\Device\Mup\srv\tools\c.exe"),
+            (
+                r"\\srv\tools\c.exe",
+                r"\??\UNC\srv\tools\c.exe",
+                r"\Device\Mup\srv\tools\c.exe",
+            ),
             ("Registry", "Registry", "Registry"),
             ("C:relative", "C:relative", "C:relative"),
         ] {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The file cannot be opened or read.
-    #[error("cannot read the recording {}: {source}; check the path and its permissions", path.display())]
+    #[error("cannot read the recording {}: {source}; check the path and its permissions", .path.display())]
     Read {
         /// The recording.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum ReplayError {
     /// The file is of a kind that is no recording.
     #[error(
         "{} is not a recording: {reason}; give a Sysmon log as .evtx, as JSON lines, or a .zip of these",
-        path.display()
+        .path.display()
     )]
     Format {
         /// The file, and the member if it is an archive.
@@ -29,7 +29,7 @@ pub enum ReplayError {
     #[error(
         "the recording {} cannot be read further at {place}: {reason}; \
          it is truncated or damaged, fetch or export it again",
-        path.display()
+        .path.display()
     )]
     Damaged {
         /// The file, and the member if it is an archive.
@@ -43,7 +43,7 @@ pub enum ReplayError {
     #[error(
         "the recording {} has a process event without {field} at {place}; \
          without it nothing can be replayed: leave the record out or export it again in full",
-        path.display()
+        .path.display()
     )]
     Incomplete {
         /// The file, and the member if it is an archive.
@@ -56,14 +56,14 @@ pub enum ReplayError {
     /// No Sysmon event in it.
     #[error(
         "the recording {} has no Sysmon events; give a log of Microsoft-Windows-Sysmon/Operational",
-        path.display()
+        .path.display()
     )]
     Empty {
         /// The recording.
         path: PathBuf,
     },
     /// Several hosts, and none was chosen.
-    #[error("the recording {} is of several hosts; choose one with --host: {hosts}", path.display())]
+    #[error("the recording {} is of several hosts; choose one with --host: {hosts}", .path.display())]
     SeveralHosts {
         /// The recording.
         path: PathBuf,
@@ -73,7 +73,7 @@ pub enum ReplayError {
     /// The chosen host is not in it.
     #[error(
         "the recording {} has no host {host}; choose one of these with --host: {hosts}",
-        path.display()
+        .path.display()
     )]
     NoSuchHost {
         /// The recording.

@@ -1,0 +1,4 @@
+//! Where a machine's activity comes from.
+
+pub mod replay;
+pub mod volume;
