@@ -1,0 +1,121 @@
+//! All sessions, as the worker sees them.
+
+use crate::session::{Event, Feed};
+use ntwatch_protocol::ioctl::MAX_SESSIONS;
+use ntwatch_protocol::record::{FIRST_SEQ, PerKind};
+
+/// A set of sessions by their number, below [`MAX_SESSIONS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionSet(u16);
+
+const _: () = assert!(MAX_SESSIONS <= u16::BITS as usize);
+
+impl SessionSet {
+    fn insert(&mut self, session: u32) {
+        self.0 |= 1u16.checked_shl(session).unwrap_or(0);
+    }
+
+    /// Adds the sessions of `other`.
+    pub fn merge(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// The sessions, by number.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MAX_SESSIONS).filter(move |session| self.0 >> session & 1 != 0)
+    }
+}
+
+/// What the worker tells all sessions.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// Something happened.
+    Event(Event<'a>),
+    /// The capture ring had no room for some events.
+    Lost {
+        /// How many, by kind.
+        counts: &'a PerKind,
+        /// The number of the announcement.
+        seq: u64,
+        /// When the worker noticed.
+        time: i64,
+    },
+}
+
+impl News<'_> {
+    const fn seq(&self) -> u64 {
+        match self {
+            News::Event(event) => event.seq,
+            News::Lost { seq, .. } => *seq,
+        }
+    }
+}
+
+/// The worker's ends of the configured sessions, by session number.
+pub struct Feeds<'r> {
+    feeds: [Option<Feed<'r>>; MAX_SESSIONS],
+    next_seq: u64,
+}
+
+impl<'r> Feeds<'r> {
+    /// No session is configured.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            feeds: [const { None }; MAX_SESSIONS],
+            next_seq: FIRST_SEQ,
+        }
+    }
+
+    /// The place of session number `session`: empty until it is configured, and again when it
+    /// is closed.
+    pub fn slot(&mut self, session: usize) -> Option<&mut Option<Feed<'r>>> {
+        self.feeds.get_mut(session)
+    }
+
+    /// The kinds that any session wants.
+    #[must_use]
+    pub fn mask(&self) -> u32 {
+        self.feeds
+            .iter()
+            .flatten()
+            .fold(0, |mask, feed| mask | feed.mask())
+    }
+
+    /// The number that the next event gets.
+    #[must_use]
+    pub const fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Tells every session; gives back those that have something new to read.
+    pub fn tell(&mut self, news: &News<'_>, upcase: impl Fn(u16) -> u16) -> SessionSet {
+        let mut readable = SessionSet::default();
+        self.next_seq = news.seq().saturating_add(1);
+        for (session, feed) in self.configured() {
+            let told = match news {
+                News::Event(event) => feed.offer(event, &upcase),
+                News::Lost { counts, seq, time } => {
+                    feed.lost_in_capture(counts, *seq, *time);
+                    feed.announce()
+                }
+            };
+            if told {
+                readable.insert(session);
+            }
+        }
+        readable
+    }
+
+    fn configured(&mut self) -> impl Iterator<Item = (u32, &mut Feed<'r>)> {
+        (0..)
+            .zip(&mut self.feeds)
+            .filter_map(|(session, feed)| Some((session, feed.as_mut()?)))
+    }
+}
+
+impl Default for Feeds<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,193 @@
+//! What one session sees: the worker feeds its ring, its reads empty it.
+//!
+//! The two ends are apart so that neither waits for the other. Both count, and together their
+//! counts are the session's account: *captured = delivered + filtered + lost + queued*.
+
+use crate::account::{add, difference, masked};
+use crate::filter::{Filter, Subject};
+use crate::gap::Gaps;
+use ntwatch_protocol::record::{KIND_SLOTS, Kind, MAX_RECORD_SIZE, PerKind, RecordHeader};
+use ntwatch_ring::{Priority, session};
+use zerocopy::FromBytes;
+
+/// Bytes of a session's ring that only process starts and exits, and the announcements of losses,
+/// may use.
+#[must_use]
+pub const fn reserve(ring_size: usize) -> usize {
+    ring_size / 8
+}
+
+/// An event, ready for every session.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What filters ask about.
+    pub subject: Subject<'a>,
+    /// When it was captured, as in `record`.
+    pub time: i64,
+    /// The sequence number in `record`.
+    pub seq: u64,
+    /// As [`ntwatch_protocol::reader`] reads it.
+    pub record: &'a [u8],
+}
+
+/// What became of a session's events on the worker's side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedAccount {
+    /// Events that were held against mask and filter.
+    pub captured: PerKind,
+    /// Of those, the ones left out.
+    pub filtered: PerKind,
+    /// Of those, the ones the ring had no room for.
+    pub lost: PerKind,
+    /// Of those, the ones put into the ring.
+    pub queued: PerKind,
+}
+
+/// The worker's end of a session.
+pub struct Feed<'r> {
+    filter: Filter,
+    ring: session::Producer<'r>,
+    account: FeedAccount,
+    gaps: Gaps,
+}
+
+impl<'r> Feed<'r> {
+    /// A session that sees events from here on.
+    pub fn new(filter: Filter, ring: session::Producer<'r>) -> Self {
+        Self {
+            filter,
+            ring,
+            account: FeedAccount::default(),
+            gaps: Gaps::default(),
+        }
+    }
+
+    /// From here on the session wants other events.
+    pub fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+    }
+
+    /// The kinds that the session asked for.
+    pub const fn mask(&self) -> u32 {
+        self.filter.mask()
+    }
+
+    /// What became of the events so far.
+    pub const fn account(&self) -> &FeedAccount {
+        &self.account
+    }
+
+    /// Puts `event` into the ring if the session wants it and there is room; says whether it did.
+    pub fn offer(&mut self, event: &Event<'_>, upcase: impl Fn(u16) -> u16) -> bool {
+        let kind = event.subject.kind;
+        add(&mut self.account.captured, kind, 1);
+        if !self.filter.passes(&event.subject, upcase) {
+            add(&mut self.account.filtered, kind, 1);
+            return false;
+        }
+        let told = self.push(event);
+        if told {
+            add(&mut self.account.queued, kind, 1);
+        } else {
+            add(&mut self.account.lost, kind, 1);
+            self.gaps.lost_in_session(kind, event.seq, event.time);
+        }
+        told
+    }
+
+    /// The record, after the announcement of what is missing before it; all of it or nothing.
+    fn push(&mut self, event: &Event<'_>) -> bool {
+        let priority = match event.subject.kind.has_reserve() {
+            true => Priority::High,
+            false => Priority::Normal,
+        };
+        if !self.gaps.is_empty() {
+            let room = self.gaps.size().saturating_add(event.record.len());
+            if !self.ring.fits(room, priority) {
+                return false;
+            }
+            self.announce();
+        }
+        self.ring.push(event.record, priority).is_ok()
+    }
+
+    /// Events were lost before they had a number. `seq` is that of the announcement.
+    pub fn lost_in_capture(&mut self, counts: &PerKind, seq: u64, time: i64) {
+        let counts = masked(counts, self.mask());
+        if counts != [0; KIND_SLOTS] {
+            self.gaps.lost_in_capture(&counts, seq, time);
+        }
+    }
+
+    /// Announces what is missing, if there is room for it; says whether it did.
+    pub fn announce(&mut self) -> bool {
+        if self.gaps.is_empty() || !self.ring.fits(self.gaps.size(), Priority::High) {
+            return false;
+        }
+        self.gaps.take(|record| {
+            // There is room; should there be none after all, the counts still have the loss.
+            let _ = self.ring.push(record, Priority::High);
+        });
+        true
+    }
+}
+
+/// Where a read puts records. Write-only: the client may change the memory at any time.
+pub trait Output {
+    /// Bytes that are left.
+    fn room(&self) -> usize;
+    /// Adds a record, of at most [`Self::room`] bytes.
+    fn push(&mut self, record: &[u8]);
+}
+
+/// The reads' end of a session.
+pub struct Reader<'r> {
+    ring: session::Consumer<'r>,
+    delivered: PerKind,
+}
+
+impl<'r> Reader<'r> {
+    /// Nothing was read yet.
+    pub fn new(ring: session::Consumer<'r>) -> Self {
+        Self {
+            ring,
+            delivered: [0; KIND_SLOTS],
+        }
+    }
+
+    /// Is there nothing to read?
+    pub fn is_empty(&mut self) -> bool {
+        self.ring.peek().is_none()
+    }
+
+    /// Moves whole records to `out`, as many as fit. One of [`MAX_RECORD_SIZE`] always takes one.
+    pub fn read(&mut self, out: &mut impl Output) {
+        while let Some(record) = self.ring.peek() {
+            if record.len() > out.room() {
+                break;
+            }
+            out.push(&record);
+            let header = RecordHeader::read_from_prefix(&record);
+            if let Ok((header, _)) = header
+                && let Some(kind) = Kind::from_wire(header.kind)
+                && kind != Kind::Lost
+            {
+                add(&mut self.delivered, kind, 1);
+            }
+            record.release();
+        }
+    }
+
+    /// Events that reads have carried away.
+    pub const fn delivered(&self) -> &PerKind {
+        &self.delivered
+    }
+
+    /// Of what `feed` put into the ring, what is still there.
+    pub fn queued(&self, feed: &FeedAccount) -> PerKind {
+        difference(&feed.queued, &self.delivered)
+    }
+}
+
+const _: () = assert!(reserve(ntwatch_protocol::configure::MIN_RING_SIZE as usize) > 0);
+const _: () = assert!(MAX_RECORD_SIZE < ntwatch_protocol::configure::MIN_RING_SIZE as usize / 2);
