@@ -62,8 +62,9 @@ pub enum Clause<'a> {
     /// The event is about this process.
     Pid(u32),
     /// The event is about a process whose image matches: `*` stands for any text, `?` for one
-    /// character, case does not count. A pattern without a backslash is held against the last
-    /// part of the path alone.
+    /// UTF-16 unit, case does not count. It is held against the full NT path (`\Device\…`), or,
+    /// where the driver could not find that, the name that the process was started by
+    /// (`\??\C:\…`); a pattern without a slash or backslash, against the last part of it alone.
     Image(Wide<'a>),
 }
 
