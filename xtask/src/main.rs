@@ -1,2 +1,119 @@
-//! Build, test and show ntwatch.
-fn main() {}
+//! Build, test and show ntwatch: the tasks behind `cargo xtask`.
+//!
+//! On Linux the driver is built against the kit of `lab/wdk` and runs in the lab. On Windows it
+//! is built against the real WDK, and nothing of the lab takes part.
+
+mod build;
+mod check;
+mod command;
+mod demo;
+mod kit;
+mod pe;
+mod setup;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use lexopt::prelude::*;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  build [--json] [driver|wdfldr]
+                    build the driver and what runs it, or one image for the lab;
+                    --json prints where they are
+  test              build, then run every test
+  clippy            lint every crate
+  bench             run the benchmarks
+  demo [--seconds N] [--format pretty|jsonl]
+                    build, load the driver in the lab, and watch this machine's processes
+
+On Debian and Ubuntu, what is missing is installed first (as root) or named (otherwise).";
+
+enum Task {
+    Build {
+        json: bool,
+        image: Option<&'static str>,
+    },
+    Test,
+    Clippy,
+    Bench,
+    Demo(demo::Options),
+    Help,
+}
+
+fn main() -> ExitCode {
+    let task = match parse() {
+        Ok(task) => task,
+        Err(error) => {
+            eprintln!("xtask: {error:#}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(task) {
+        Ok(output) => {
+            print!("{output}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse() -> Result<Task> {
+    let mut arguments = lexopt::Parser::from_env();
+    let mut task = match arguments.next()? {
+        None | Some(Short('h') | Long("help")) => return Ok(Task::Help),
+        Some(Value(name)) => match name.to_string_lossy().as_ref() {
+            "build" => Task::Build {
+                json: false,
+                image: None,
+            },
+            "test" => Task::Test,
+            "clippy" => Task::Clippy,
+            "bench" => Task::Bench,
+            "demo" => Task::Demo(demo::Options::default()),
+            other => bail!("there is no task {other:?}"),
+        },
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    while let Some(argument) = arguments.next()? {
+        match (&mut task, argument) {
+            (_, Short('h') | Long("help")) => return Ok(Task::Help),
+            (Task::Build { json, .. }, Long("json")) => *json = true,
+            (Task::Build { image, .. }, Value(name)) if name == "driver" => *image = Some("driver"),
+            (Task::Build { image, .. }, Value(name)) if name == "wdfldr" => *image = Some("wdfldr"),
+            (Task::Demo(options), Long("seconds")) => {
+                options.seconds = arguments.value()?.parse().context("--seconds")?;
+            }
+            (Task::Demo(options), Long("format")) => {
+                options.format = arguments.value()?.string().context("--format")?;
+            }
+            (_, other) => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(task)
+}
+
+/// Runs a task; what it returns belongs on standard output.
+fn run(task: Task) -> Result<String> {
+    match task {
+        Task::Help => return Ok(format!("{USAGE}\n")),
+        Task::Build { json, image } => {
+            let artifacts = image.map_or_else(build::all, build::image)?;
+            return Ok(if json {
+                artifacts.json() + "\n"
+            } else {
+                artifacts.to_string()
+            });
+        }
+        Task::Test => check::test()?,
+        Task::Clippy => check::clippy()?,
+        Task::Bench => check::bench()?,
+        Task::Demo(options) => demo::run(&options)?,
+    }
+    Ok(String::new())
+}

@@ -1,0 +1,104 @@
+//! Getting what a machine lacks: with apt on Debian and Ubuntu, else by saying how.
+
+use std::{fs, process::Command};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    command::{output, run},
+    toolchain::TARGET,
+};
+
+/// The tools that were not found.
+pub(crate) struct Missing {
+    pub(crate) rust: bool,
+    pub(crate) lld: bool,
+    pub(crate) clang: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum System {
+    Debian,
+    Ubuntu,
+    Other,
+}
+
+/// Debian's Rust with the sources of its libraries, and its clippy.
+const DEBIAN_RUST: &[&str] = &["cargo-web", "rustc-web", "rust-web-src", "rust-web-clippy"];
+
+/// Installs the tools, or fails with the commands that do.
+pub(crate) fn install(missing: &Missing) -> Result<()> {
+    let system = system();
+    let (reasons, commands) = plan(missing, system);
+    let needs_root = commands
+        .iter()
+        .any(|command| command.first() == Some(&"apt-get"));
+    if system == System::Other || (needs_root && !is_root()) {
+        let lines = commands.iter().map(|command| {
+            let sudo = if command.first() == Some(&"apt-get") {
+                "sudo "
+            } else {
+                ""
+            };
+            format!("\n  {sudo}{}", command.join(" "))
+        });
+        bail!(
+            "missing: {}. On Debian 12 this installs it; elsewhere install the like:{}",
+            reasons.join("; "),
+            lines.collect::<String>()
+        );
+    }
+    for reason in reasons {
+        eprintln!("xtask: installing {reason}");
+    }
+    for command in commands {
+        eprintln!("xtask: {}", command.join(" "));
+        let (program, arguments) = command.split_first().unwrap_or((&"true", &[]));
+        run(Command::new(program)
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(())
+}
+
+/// What is missing and why it is needed, and the commands that install it.
+fn plan(missing: &Missing, system: System) -> (Vec<String>, Vec<Vec<&'static str>>) {
+    let mut reasons = Vec::new();
+    let mut packages = Vec::new();
+    let mut commands = Vec::new();
+    if missing.clang {
+        packages.push("clang-19");
+        reasons.push("clang and libclang, which read the C headers of the kit".to_owned());
+    }
+    if missing.lld {
+        packages.push("lld-19");
+        reasons.push("lld, which links for Windows".to_owned());
+    }
+    if missing.rust {
+        reasons.push(format!("Rust's core and alloc for {TARGET}"));
+        if system == System::Debian {
+            packages.extend(DEBIAN_RUST);
+        } else {
+            commands.push(vec!["rustup", "target", "add", TARGET]);
+        }
+    }
+    if !packages.is_empty() {
+        let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
+        install.extend(packages);
+        commands.splice(0..0, [vec!["apt-get", "update"], install]);
+    }
+    (reasons, commands)
+}
+
+fn system() -> System {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    match release.lines().find_map(|line| line.strip_prefix("ID=")) {
+        Some("debian") => System::Debian,
+        Some("ubuntu") => System::Ubuntu,
+        _ => System::Other,
+    }
+}
+
+fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
