@@ -35,7 +35,7 @@ impl Sleep {
     #[cold]
     fn wake(&self, mut now: u64, here: RangeInclusive<u64>) -> bool {
         while here.contains(&(now & !DOZING)) {
-            match self.become_called(now) {
+            match self.change(now, CALLED) {
                 // One that dozes sees that it was called, and stays: only a sleeper needs a kick.
                 Ok(_) => return now & DOZING == 0,
                 Err(changed) => now = changed,
@@ -48,25 +48,22 @@ impl Sleep {
     pub(super) fn call(&self) -> bool {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
-            let called = match now {
-                CALLED | RECALLED => return false,
-                RUNNING => {
-                    self.0
-                        .compare_exchange(now, RECALLED, Ordering::Release, Ordering::Relaxed)
-                }
-                _ => self.become_called(now),
+            let next = match now {
+                RUNNING | RECALLED => RECALLED,
+                _ => CALLED,
             };
-            match called {
-                Ok(_) => return now != RUNNING && now & DOZING == 0,
+            // Exchanged even for itself: the release is what shows the run what the caller wrote.
+            match self.change(now, next) {
+                Ok(_) => return now & (CALLED | RUNNING | DOZING) == 0,
                 Err(changed) => now = changed,
             }
         }
     }
 
     /// Acquire and release: what the last run left behind goes on to the next one.
-    fn become_called(&self, now: u64) -> Result<u64, u64> {
+    fn change(&self, now: u64, next: u64) -> Result<u64, u64> {
         self.0
-            .compare_exchange(now, CALLED, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(now, next, Ordering::AcqRel, Ordering::Relaxed)
     }
 
     /// From called to running.

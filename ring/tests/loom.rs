@@ -1,0 +1,230 @@
+//! Every order in which the accesses of the rings can take effect, in small cases.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p ntwatch-ring --release --test loom`
+//!
+//! A lost kick shows as a deadlock: the consumer waits and nobody is left to wake it. A missing
+//! ordering shows as a race on the bytes of a record (see `src/memory_loom.rs`).
+#![cfg(loom)]
+
+use loom::model::Builder;
+use loom::sync::{Arc, Notify};
+use loom::thread;
+use ntwatch_ring::capture::CaptureRing;
+use ntwatch_ring::{Priority, SessionRing};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+/// The ring, and the work item that a kick enqueues.
+struct Capture {
+    ring: CaptureRing<'static>,
+    work: Notify,
+    kicks: AtomicUsize,
+}
+
+/// Whether a record ends as one.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Commit,
+    Discard,
+}
+
+impl Capture {
+    fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            ring: CaptureRing::new(leak(bytes), 0).unwrap(),
+            work: Notify::new(),
+            kicks: AtomicUsize::new(0),
+        })
+    }
+
+    fn kick(&self) {
+        self.kicks.fetch_add(1, SeqCst);
+        self.work.notify();
+    }
+
+    /// Waits for room, which no callback would do.
+    fn put(&self, content: u64, end: End) {
+        let mut record = loop {
+            match self.ring.reserve(0, 8, Priority::Normal, || self.kick()) {
+                Ok(record) => break record,
+                Err(_) => thread::yield_now(),
+            }
+        };
+        record.copy_from_slice(&content.to_le_bytes());
+        match end {
+            End::Commit => record.commit(),
+            End::Discard => record.discard(),
+        }
+    }
+
+    /// Runs as the worker does, once for each kick, until `count` records have come.
+    fn take(&self, count: usize) -> Vec<u64> {
+        let mut taken = Vec::new();
+        let mut runs = 0;
+        while taken.len() < count {
+            self.work.wait();
+            let mut running = self.ring.consumer();
+            runs += usize::from(running.is_some());
+            while let Some(mut consumer) = running {
+                while let Some(record) = consumer.peek() {
+                    taken.push(u64::from_le_bytes((*record).try_into().unwrap()));
+                    record.release();
+                }
+                running = consumer.park();
+            }
+        }
+        // Only an end that the consumer did not wait for may have kicked since.
+        let kicks = self.kicks.load(SeqCst);
+        assert!(runs == kicks || runs + 1 == kicks);
+        taken
+    }
+}
+
+/// The model runs the case over and over; each time has a few bytes of its own.
+fn leak(bytes: usize) -> &'static mut [u64] {
+    Box::leak(vec![0; bytes / 8].into_boxed_slice())
+}
+
+/// Explores all orders with at most `preemptions` switches that nobody asked for.
+fn explore(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
+    let mut model = Builder::new();
+    model.preemption_bound = Some(preemptions);
+    model.check(case);
+}
+
+fn spawn(capture: &Arc<Capture>, records: &'static [(u64, End)]) -> thread::JoinHandle<()> {
+    let capture = capture.clone();
+    thread::spawn(move || {
+        for (content, end) in records {
+            capture.put(*content, *end);
+        }
+    })
+}
+
+/// The consumer may sleep at the empty ring, or at either record while it is being filled; the
+/// records may be committed in either order.
+#[test]
+fn two_producers_and_no_kick_is_lost() {
+    explore(3, || {
+        let capture = Capture::new(128);
+        let producers = [
+            spawn(&capture, &[(1, End::Commit)]),
+            spawn(&capture, &[(2, End::Commit)]),
+        ];
+        let mut taken = capture.take(2);
+        taken.sort();
+        assert_eq!(taken, [1, 2]);
+        producers.map(|producer| producer.join().unwrap());
+    });
+}
+
+#[test]
+fn a_discarded_record_holds_nobody_up() {
+    explore(3, || {
+        let capture = Capture::new(128);
+        let producers = [
+            spawn(&capture, &[(1, End::Discard)]),
+            spawn(&capture, &[(2, End::Commit)]),
+        ];
+        assert_eq!(capture.take(1), [2]);
+        producers.map(|producer| producer.join().unwrap());
+    });
+}
+
+#[test]
+fn one_producer_keeps_its_order_through_a_sleeping_consumer() {
+    explore(4, || {
+        let capture = Capture::new(128);
+        let producer = spawn(
+            &capture,
+            &[(1, End::Commit), (2, End::Commit), (3, End::Commit)],
+        );
+        assert_eq!(capture.take(3), [1, 2, 3]);
+        producer.join().unwrap();
+    });
+}
+
+/// Four records fill the ring: the second producer's room is what the consumer has zeroed, and it
+/// may learn of it from the first one.
+#[test]
+fn room_is_given_back_before_it_is_taken_again() {
+    explore(2, || {
+        let capture = Capture::new(64);
+        for content in 1..=3 {
+            capture.put(content, End::Commit);
+        }
+        let producers = [
+            spawn(&capture, &[(4, End::Commit)]),
+            spawn(&capture, &[(5, End::Commit)]),
+        ];
+        let mut taken = capture.take(5);
+        taken.sort();
+        assert_eq!(taken, [1, 2, 3, 4, 5]);
+        producers.map(|producer| producer.join().unwrap());
+    });
+}
+
+/// What was written before the call is seen by a run that ends after it.
+#[test]
+fn a_call_is_not_lost() {
+    explore(4, || {
+        let capture = Capture::new(64);
+        let asked = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let caller = {
+            let (capture, asked) = (capture.clone(), asked.clone());
+            thread::spawn(move || {
+                asked.store(true, loom::sync::atomic::Ordering::Relaxed);
+                if capture.ring.call() {
+                    capture.kick();
+                }
+            })
+        };
+        let producer = spawn(&capture, &[(1, End::Commit)]);
+        let (mut seen, mut taken) = (false, 0);
+        while !seen || taken < 1 {
+            capture.work.wait();
+            let mut running = capture.ring.consumer();
+            while let Some(mut consumer) = running {
+                seen |= asked.load(loom::sync::atomic::Ordering::Relaxed);
+                while let Some(record) = consumer.peek() {
+                    taken += 1;
+                    record.release();
+                }
+                running = consumer.park();
+            }
+        }
+        caller.join().unwrap();
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_session_reads_what_the_worker_wrote() {
+    explore(4, || {
+        let ring = Arc::new(SessionRing::new(leak(64), 0).unwrap());
+        let worker = {
+            let ring = ring.clone();
+            thread::spawn(move || {
+                let mut producer = ring.producer().unwrap();
+                for last in 1..=4 {
+                    let mut record = [last; 24];
+                    record[..4].copy_from_slice(&24u32.to_le_bytes());
+                    while producer.push(&record, Priority::Normal).is_err() {
+                        thread::yield_now();
+                    }
+                }
+            })
+        };
+        let mut consumer = ring.consumer().unwrap();
+        for last in 1..=4 {
+            let record = loop {
+                match consumer.peek() {
+                    Some(record) => break record,
+                    None => thread::yield_now(),
+                }
+            };
+            assert_eq!((record.len(), record[23]), (24, last));
+            record.release();
+        }
+        worker.join().unwrap();
+    });
+}
