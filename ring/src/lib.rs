@@ -10,6 +10,14 @@
 //!
 //! A record that does not fit is refused with [`Full`]; counting the loss is the caller's part.
 //! The last bytes of a ring can be kept for [`Priority::High`] records.
+//!
+//! Beyond plain tests, loom explores every order of the accesses, and miri looks for undefined
+//! behaviour on the real bytes:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p ntwatch-ring --release --test loom
+//! cargo +nightly miri test -p ntwatch-ring --test capture --test session --test stress
+//! ```
 #![cfg_attr(not(loom), no_std)]
 
 pub mod capture;

@@ -113,7 +113,9 @@ fn two_producers_and_no_kick_is_lost() {
         let mut taken = capture.take(2);
         taken.sort();
         assert_eq!(taken, [1, 2]);
-        producers.map(|producer| producer.join().unwrap());
+        for producer in producers {
+            producer.join().unwrap();
+        }
     });
 }
 
@@ -126,7 +128,9 @@ fn a_discarded_record_holds_nobody_up() {
             spawn(&capture, &[(2, End::Commit)]),
         ];
         assert_eq!(capture.take(1), [2]);
-        producers.map(|producer| producer.join().unwrap());
+        for producer in producers {
+            producer.join().unwrap();
+        }
     });
 }
 
@@ -159,7 +163,9 @@ fn room_is_given_back_before_it_is_taken_again() {
         let mut taken = capture.take(5);
         taken.sort();
         assert_eq!(taken, [1, 2, 3, 4, 5]);
-        producers.map(|producer| producer.join().unwrap());
+        for producer in producers {
+            producer.join().unwrap();
+        }
     });
 }
 
