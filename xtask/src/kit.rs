@@ -1,6 +1,7 @@
 //! Lays out the kit: a directory in the shape of an installed WDK, from `lab/wdk`.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     command::{run, workspace},
-    toolchain::Toolchain,
+    toolchain::{TARGET, Toolchain},
 };
 
 /// The version whose directories the kit has: the first Windows with KMDF 1.31.
@@ -31,98 +32,112 @@ pub(crate) fn lay_out(root: &Path, toolchain: &Toolchain) -> Result<()> {
     // wdk-build wants this directory to be there, for headers that ntwatch does not use.
     create(&system.join("km/ufx/1.1"))?;
 
-    let libraries = Libraries {
-        source: source.join("lib"),
-        system: root.join("Lib").join(VERSION).join("km/x64"),
-        framework: root.join("Lib/wdf/kmdf/x64/1.31"),
-        toolchain,
-    };
-    libraries.make(&[
+    let include = [
         system.join("km/crt"),
         system.join("km"),
         system.join("shared"),
         framework,
-    ])
+    ];
+    Libraries {
+        source: source.join("lib"),
+        system: root.join("Lib").join(VERSION).join("km/x64"),
+        framework: root.join("Lib/wdf/kmdf/x64/1.31"),
+        scratch: root.join("scratch"),
+        toolchain,
+    }
+    .make(&include)
 }
 
 struct Libraries<'a> {
     source: PathBuf,
     system: PathBuf,
     framework: PathBuf,
+    scratch: PathBuf,
     toolchain: &'a Toolchain,
 }
 
 impl Libraries<'_> {
     fn make(&self, include: &[PathBuf]) -> Result<()> {
-        create(&self.system)?;
-        create(&self.framework)?;
-        self.import(&self.system.join("ntoskrnl.lib"), "ntoskrnl.def")?;
-        self.import(&self.system.join("hal.lib"), "hal.def")?;
-        self.import(&self.framework.join("WdfLdr.lib"), "wdfldr.def")?;
-        for name in EMPTY_LIBRARIES {
-            let library = self.system.join(name).with_extension("lib");
-            run(self.librarian(&library).arg("/llvmlibempty"))?;
+        for directory in [&self.system, &self.framework, &self.scratch] {
+            create(directory)?;
         }
-        self.driver_entry(include)
+        self.import(&self.system, "ntoskrnl", "ntoskrnl.def")?;
+        self.import(&self.system, "hal", "hal.def")?;
+        self.import(&self.framework, "WdfLdr", "wdfldr.def")?;
+        for name in EMPTY_LIBRARIES {
+            self.library(&self.system, name, "/llvmlibempty".as_ref())?;
+        }
+        let object = self.driver_entry(include)?;
+        self.library(&self.framework, "WdfDriverEntry", object.as_os_str())
     }
 
     /// An import library from a module-definition file.
-    fn import(&self, library: &Path, definitions: &str) -> Result<()> {
-        let definitions = self.source.join(definitions);
-        run(self
-            .librarian(library)
-            .arg(format!("/def:{}", definitions.display())))
+    fn import(&self, directory: &Path, name: &str, definitions: &str) -> Result<()> {
+        let mut argument = OsString::from("/def:");
+        argument.push(self.source.join(definitions));
+        self.library(directory, name, &argument)
     }
 
-    /// The library with the framework's entry point.
-    fn driver_entry(&self, include: &[PathBuf]) -> Result<()> {
-        let object = self.framework.join("driver_entry.obj");
+    /// The framework's entry point, compiled.
+    fn driver_entry(&self, include: &[PathBuf]) -> Result<PathBuf> {
+        let object = self.scratch.join("driver_entry.obj");
         let mut clang = Command::new(&self.toolchain.clang);
+        clang
+            .arg(format!("--target={TARGET}"))
+            .args(["-c", "-g", "-O2", "-ffreestanding"]);
         clang.args([
-            "--target=x86_64-pc-windows-msvc",
-            "-c",
-            "-O2",
-            "-ffreestanding",
-            "-g",
+            "-fasynchronous-unwind-tables",
+            "-mno-incremental-linker-compatible",
         ]);
-        clang.args(["-Wall", "-Wextra", "-Werror", "-DKMDF_VERSION_MAJOR=1"]);
-        clang.arg("-DKMDF_VERSION_MINOR=31");
-        clang.args(include.iter().map(|path| format!("-I{}", path.display())));
+        clang.args(["-Wall", "-Wextra", "-Werror"]);
+        clang.args(["-DKMDF_VERSION_MAJOR=1", "-DKMDF_VERSION_MINOR=31"]);
+        clang.args(
+            include
+                .iter()
+                .flat_map(|path| [OsStr::new("-I"), path.as_os_str()]),
+        );
         clang
             .arg("-o")
             .arg(&object)
             .arg(self.source.join("driver_entry.c"));
         run(&mut clang)?;
-        run(self
-            .librarian(&self.framework.join("WdfDriverEntry.lib"))
-            .arg(&object))
+        Ok(object)
     }
 
-    fn librarian(&self, library: &Path) -> Command {
-        let mut command = Command::new(&self.toolchain.lld);
-        command.args(["-flavor", "link", "/lib", "/machine:x64"]);
-        command.arg(format!("/out:{}", library.display()));
-        command
+    /// A library of one member, by an argument of the librarian.
+    fn library(&self, directory: &Path, name: &str, member: &OsStr) -> Result<()> {
+        let library = self.scratch.join(name).with_extension("lib");
+        let mut librarian = Command::new(&self.toolchain.lld);
+        librarian
+            .args(["-flavor", "link", "/lib", "/machine:x64"])
+            .arg(member);
+        librarian.arg(format!("/out:{}", library.display()));
+        run(&mut librarian)?;
+        copy_changed(&library, directory)
     }
 }
 
-/// Copies the headers of one directory. One that has not changed keeps its time: bindings are made
-/// anew when a header is.
+/// Copies the headers of one directory.
 fn copy_headers(from: &Path, to: &Path) -> Result<()> {
     create(to)?;
-    let entries = fs::read_dir(from).with_context(|| from.display().to_string())?;
-    for entry in entries {
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
         let source = entry?.path();
-        let (true, Some(name)) = (source.is_file(), source.file_name()) else {
-            continue;
-        };
-        let target = to.join(name);
-        let header = fs::read(&source).with_context(|| source.display().to_string())?;
-        if fs::read(&target).ok().as_ref() != Some(&header) {
-            fs::write(&target, header).with_context(|| target.display().to_string())?;
+        if source.is_file() {
+            copy_changed(&source, to)?;
         }
     }
     Ok(())
+}
+
+/// Copies a file into a directory. What has not changed keeps its time: bindings are made anew
+/// when a header is, and drivers linked when a library is.
+fn copy_changed(source: &Path, directory: &Path) -> Result<()> {
+    let target = directory.join(source.file_name().context("a file has a name")?);
+    let contents = fs::read(source).with_context(|| source.display().to_string())?;
+    if fs::read(&target).ok().as_ref() == Some(&contents) {
+        return Ok(());
+    }
+    fs::write(&target, contents).with_context(|| target.display().to_string())
 }
 
 fn create(directory: &Path) -> Result<()> {

@@ -103,13 +103,9 @@ VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql);
 /* Events. */
 typedef struct _DISPATCHER_HEADER {
     union {
-        volatile LONG Lock;
-        LONG LockNV;
-        struct {
-            UCHAR Type;
-            UCHAR Signalling;
-            UCHAR Size;
-            UCHAR Reserved1;
+        union {
+            volatile LONG Lock;
+            LONG LockNV;
         };
     };
     LONG SignalState;

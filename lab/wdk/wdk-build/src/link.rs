@@ -44,6 +44,8 @@ impl Config {
         }
         for path in self.library_paths()? {
             println!("cargo::rustc-link-search={}", path.display());
+            // The kit is made anew with the driver; Microsoft's is installed once.
+            println!("cargo::rerun-if-changed={}", path.display());
         }
         for arg in LINK_ARGS {
             println!("cargo::rustc-cdylib-link-arg={arg}");
