@@ -1,1 +1,46 @@
-//! Library and command line for the events of ntwatch.sys.
+//! Live events of every process on a Windows machine, from the driver `ntwatch.sys`.
+//!
+//! ```no_run
+//! use ntwatch_client::{Driver, Filter};
+//!
+//! # fn main() -> Result<(), ntwatch_client::Error> {
+//! let driver = Driver::open(ntwatch_client::DEFAULT_DEVICE)?;
+//! for event in driver.watch(&Filter::new().image("cmd.exe"))? {
+//!     let event = event?;
+//!     println!("{} {}", event.time, event.body.name());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Driver`] is an open handle: version, counters, shutdown. A handle is a session.
+//! - [`Filter`] says what a session wants, [`Watch`] is the stream of its events.
+//! - [`event`] has the events, which serialise to JSON by `schema/ntwatch-1.schema.json`.
+//! - [`stats::Account`] says what became of the events that the driver saw.
+//! - [`transport::Transport`] is the way to the driver: Windows' own, or a lab's on Unix.
+//!
+//! Opening the driver needs an administrator's elevated token.
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+
+pub mod device;
+pub mod driver;
+pub mod error;
+pub mod event;
+pub mod filter;
+mod join;
+mod names;
+pub mod sid;
+pub mod stats;
+mod table;
+pub mod time;
+pub mod transport;
+pub mod volumes;
+pub mod watch;
+
+pub use driver::Driver;
+pub use error::{Error, FilterError};
+pub use event::{Body, Event};
+pub use filter::Filter;
+pub use ntwatch_protocol as protocol;
+pub use ntwatch_protocol::ioctl::WIN32_NAME as DEFAULT_DEVICE;
+pub use watch::{End, Stopper, Watch};

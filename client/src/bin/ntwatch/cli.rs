@@ -1,0 +1,133 @@
+//! The words that `ntwatch` understands.
+
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use ntwatch_client::protocol::record::Kind;
+use ntwatch_client::{DEFAULT_DEVICE, Filter};
+use std::time::Duration;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
+refused, 4 events were lost (with --fail-on-loss).";
+
+/// Shows, live and without losing count, what every process on a Windows machine does.
+#[derive(Debug, Parser)]
+#[command(name = "ntwatch", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// The driver's device; `unix:PATH` is a machine of the lab.
+    #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_DEVICE)]
+    pub(crate) device: String,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows events as they happen, after the processes that run already.
+    ///
+    /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
+    Watch(WatchOptions),
+    /// Shows what became of the events since the driver was loaded, by kind.
+    Stats(StatsOptions),
+    /// Says whether the driver is there, and which one.
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchOptions {
+    /// How to show events.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// Only these kinds of event, with commas between. Running processes are shown with
+    /// `process_start` alone.
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
+    events: Vec<Kind>,
+
+    /// Only events about this process; can be given several times.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pid: Vec<u32>,
+
+    /// Only events about processes with such an image; can be given several times. `*` and `?`
+    /// stand for any text and any character, case does not count; without a separator the pattern
+    /// is held against the file name alone.
+    #[arg(long, value_name = "PATTERN", value_parser = NonEmptyStringValueParser::new())]
+    image: Vec<String>,
+
+    /// End after so many of the driver's events; running processes are not counted.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// End after so long, such as `10s` or `5min`.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) time: Option<Duration>,
+
+    /// How much may wait in the driver to be read, in MiB: 1, 2, 4, … 64.
+    #[arg(long, value_name = "MIB", default_value = "16", value_parser = ring_sizes())]
+    ring_size: u32,
+
+    /// Do not cut lines to the width of the terminal.
+    #[arg(long)]
+    pub(crate) wide: bool,
+
+    /// End with exit code 4 if any event was lost.
+    #[arg(long)]
+    pub(crate) fail_on_loss: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsOptions {
+    /// How to show the counters.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for people.
+    #[default]
+    Pretty,
+    /// One JSON object a line, for programs.
+    Jsonl,
+}
+
+impl WatchOptions {
+    /// What to ask the driver for.
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = Filter::new().ring_size(self.ring_size << 20);
+        for kind in &self.events {
+            filter = filter.event(*kind);
+        }
+        for pid in &self.pid {
+            filter = filter.pid(*pid);
+        }
+        for image in &self.image {
+            filter = filter.image(image);
+        }
+        filter
+    }
+}
+
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::EVENTS.map(Kind::name)).try_map(|word| {
+        let kind = Kind::EVENTS.into_iter().find(|kind| kind.name() == word);
+        kind.ok_or("not a kind of event")
+    })
+}
+
+fn ring_sizes() -> impl TypedValueParser<Value = u32> {
+    PossibleValuesParser::new(["1", "2", "4", "8", "16", "32", "64"])
+        .try_map(|word| word.parse::<u32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,39 @@
+//! `ntwatch`: live process events of a Windows machine, on the command line.
+
+mod cli;
+mod failure;
+mod output;
+mod pretty;
+mod report;
+mod watch;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+use ntwatch_client::Driver;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Watch(options) => watch::run(&cli.device, options),
+        Command::Stats(options) => stats(&cli.device, options.format),
+        Command::Status => status(&cli.device),
+    };
+    done.unwrap_or_else(|failure| failure.report())
+}
+
+fn stats(device: &str, format: cli::Format) -> Result<ExitCode, Failure> {
+    let stats = Driver::open(device)?.stats()?;
+    let text = match format {
+        cli::Format::Pretty => report::stats(&stats),
+        cli::Format::Jsonl => report::stats_json(&stats),
+    };
+    output::print(&text)
+}
+
+fn status(device: &str) -> Result<ExitCode, Failure> {
+    let driver = Driver::open(device)?;
+    let text = report::status(&driver, &driver.host()?, &driver.stats()?);
+    output::print(&text)
+}

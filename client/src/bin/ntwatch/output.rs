@@ -1,0 +1,53 @@
+//! Standard output: buffered, with colours and a width if it is a terminal.
+
+use crate::failure::Failure;
+use anstream::{AutoStream, ColorChoice};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::process::ExitCode;
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 * 1024;
+
+/// Standard output of a command that prints for long.
+pub(crate) struct Output {
+    to: BufWriter<AutoStream<Stdout>>,
+    /// May there be colours? (`NO_COLOR` and its like are respected.)
+    pub(crate) colours: bool,
+    /// Columns of the terminal, if it is one.
+    pub(crate) width: Option<usize>,
+}
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        let stdout = io::stdout();
+        let choice = AutoStream::choice(&stdout);
+        let width = stdout
+            .is_terminal()
+            .then(terminal_size::terminal_size)
+            .flatten()
+            .map(|(width, _)| usize::from(width.0));
+        Self {
+            to: BufWriter::with_capacity(BUFFER, AutoStream::new(stdout, choice)),
+            colours: choice != ColorChoice::Never,
+            width,
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Prints all that a command has to say.
+pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,204 @@
+//! Counters and accounts as text.
+
+use crate::pretty::ByKind;
+use ntwatch_client::event::Counts;
+use ntwatch_client::protocol::ioctl::Stats;
+use ntwatch_client::protocol::record::Kind;
+use ntwatch_client::stats::Account;
+use ntwatch_client::time::Time;
+use ntwatch_client::transport::Host;
+use ntwatch_client::{Driver, End, Error, Watch};
+use std::fmt;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// What `watch` says when it ends.
+pub(crate) struct Summary {
+    shown: u64,
+    unshown: u64,
+    time: Duration,
+    shut_down: bool,
+    received: Counts,
+    /// Events that this session should have had and has not.
+    pub(crate) lost: u64,
+    stats: Result<Stats, Error>,
+}
+
+impl Summary {
+    /// Of a stream that has ended.
+    pub(crate) fn new(
+        watch: &Watch,
+        shown: u64,
+        time: Duration,
+        at_start: &Stats,
+        stats: Result<Stats, Error>,
+    ) -> Self {
+        let announced = watch.announced_lost().total();
+        let counted = stats
+            .as_ref()
+            .map_or(0, |at_end| counted_lost(at_start, at_end));
+        Self {
+            shown,
+            unshown: watch.received().total().saturating_sub(shown),
+            time,
+            shut_down: watch.end() == Some(End::DriverShutdown),
+            received: *watch.received(),
+            // Losses at the very end are counted and not announced any more.
+            lost: announced.max(counted),
+            stats,
+        }
+    }
+}
+
+/// What the driver counted as lost between two moments of a session.
+fn counted_lost(at_start: &Stats, at_end: &Stats) -> u64 {
+    Kind::EVENTS
+        .into_iter()
+        .map(|kind| (Account::of(at_start, kind), Account::of(at_end, kind)))
+        .filter(|(_, end)| end.session_captured != 0)
+        .fold(0, |sum, (start, end)| {
+            sum + end.lost().saturating_sub(start.lost())
+        })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.time.as_secs_f64();
+        write!(
+            f,
+            "ntwatch: {} events in {seconds:.1} s, {} lost",
+            self.shown, self.lost
+        )?;
+        if self.unshown != 0 {
+            write!(f, "; {} more had been read", self.unshown)?;
+        }
+        if self.shut_down {
+            write!(f, "; the driver is shutting down")?;
+        }
+        writeln!(f)?;
+        let stats = match &self.stats {
+            Ok(stats) => stats,
+            Err(error) => return writeln!(f, "no account of them: {error}"),
+        };
+        f.write_str(&table(stats))?;
+        let accounts = Kind::EVENTS.map(|kind| Account::of(stats, kind));
+        if accounts.iter().all(Account::balances) {
+            writeln!(f, "The account balances: {EQUATIONS}.")?;
+        } else {
+            writeln!(f, "THE ACCOUNT DOES NOT BALANCE: {EQUATIONS}.")?;
+        }
+        let arrived = |kind: Kind| self.received.0[kind.index()];
+        if Kind::EVENTS
+            .iter()
+            .zip(accounts)
+            .any(|(kind, a)| a.delivered != arrived(*kind))
+        {
+            let received = ByKind(&self.received);
+            writeln!(f, "NOT ALL THAT WAS DELIVERED ARRIVED: {received}.")?;
+        }
+        Ok(())
+    }
+}
+
+const EQUATIONS: &str = "offered = captured + lost, session = delivered + filtered + lost + left";
+
+/// The account of each kind, as a table of 96 columns.
+fn table(stats: &Stats) -> String {
+    let mut text = format!(
+        "{:<14} {:>10} {:>10} {:>7}   {:>10} {:>10} {:>10} {:>7} {:>7}\n",
+        "", "offered", "captured", "lost", "session", "delivered", "filtered", "lost", "left"
+    );
+    for kind in Kind::EVENTS {
+        let a = Account::of(stats, kind);
+        let _ = writeln!(
+            text,
+            "{:<14} {:>10} {:>10} {:>7}   {:>10} {:>10} {:>10} {:>7} {:>7}",
+            kind.name(),
+            a.offered,
+            a.captured,
+            a.capture_lost,
+            a.session_captured,
+            a.delivered,
+            a.filtered,
+            a.session_lost,
+            a.queued
+        );
+    }
+    text
+}
+
+/// What `stats` says. Its own session has seen nothing, so only the driver's terms count.
+pub(crate) fn stats(stats: &Stats) -> String {
+    let mut text = format!(
+        "{:<14} {:>10} {:>10} {:>10}\n",
+        "", "offered", "captured", "lost"
+    );
+    for kind in Kind::EVENTS {
+        let Account {
+            offered,
+            captured,
+            capture_lost,
+            ..
+        } = Account::of(stats, kind);
+        let name = kind.name();
+        let _ = writeln!(
+            text,
+            "{name:<14} {offered:>10} {captured:>10} {capture_lost:>10}"
+        );
+    }
+    let others = stats.sessions.saturating_sub(1);
+    let _ = writeln!(text, "{others} sessions besides this one.");
+    text
+}
+
+/// As [`stats`], for programs.
+pub(crate) fn stats_json(stats: &Stats) -> String {
+    let kinds: serde_json::Map<_, _> = Kind::EVENTS
+        .into_iter()
+        .map(|kind| {
+            let a = Account::of(stats, kind);
+            let terms = serde_json::json!({
+                "offered": a.offered,
+                "captured": a.captured,
+                "lost": a.capture_lost,
+            });
+            (kind.name().to_owned(), terms)
+        })
+        .collect();
+    let line = serde_json::json!({
+        "sessions": stats.sessions,
+        "next_seq": stats.next_seq,
+        "capture_ring_size": stats.capture_ring_size,
+        "events": kinds,
+    });
+    format!("{line}\n")
+}
+
+/// What `status` says.
+pub(crate) fn status(driver: &Driver, host: &Host, stats: &Stats) -> String {
+    let version = driver.version();
+    let [major, minor, patch, build] = version.driver_version;
+    let kinds: Vec<_> = Kind::EVENTS
+        .into_iter()
+        .filter(|kind| version.kinds & kind.bit() != 0)
+        .map(Kind::name)
+        .collect();
+    let boot = host
+        .boot_time
+        .map_or_else(|| "not known".into(), |time| time.to_string());
+    format!(
+        "{device} on {host} answers.\n\
+         driver    {major}.{minor}.{patch}.{build}, protocol {protocol}.{protocol_minor}\n\
+         loaded    {loaded}\n\
+         booted    {boot}\n\
+         events    {kinds}\n\
+         sessions  {sessions} besides this one\n",
+        device = driver.device(),
+        host = host.name,
+        protocol = version.protocol_major,
+        protocol_minor = version.protocol_minor,
+        loaded = Time(version.driver_load_id.cast_signed()),
+        kinds = kinds.join(", "),
+        sessions = stats.sessions.saturating_sub(1),
+    )
+}

@@ -1,0 +1,109 @@
+//! `ntwatch watch`.
+
+use crate::cli::{Format, WatchOptions};
+use crate::failure::{EVENTS_LOST, Failure};
+use crate::output::Output;
+use crate::pretty::Pretty;
+use crate::report;
+use ntwatch_client::{Driver, Event, Stopper, Watch};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a shell reports for a program that Ctrl+C has ended.
+const INTERRUPTED: i32 = 130;
+
+pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Failure> {
+    let mut watch = Driver::open(device)?.watch(&options.filter())?;
+    let at_start = watch.driver().stats()?;
+    let began = Instant::now();
+    stop_on_signal(watch.stopper())?;
+    if let Some(time) = options.time {
+        stop_after(watch.stopper(), time);
+    }
+    let mut printer = Printer::new(options);
+    let shown = show(&mut watch, options.count, &mut printer);
+    let flushed = printer.out.flush();
+    let shown = shown?;
+    flushed?;
+    // What was read ahead belongs to the account, shown or not.
+    watch.stopper().stop();
+    for unshown in &mut watch {
+        unshown?;
+    }
+
+    let at_end = watch.driver().stats();
+    let summary = report::Summary::new(&watch, shown, began.elapsed(), &at_start, at_end);
+    eprint!("{summary}");
+    Ok(if options.fail_on_loss && summary.lost != 0 {
+        ExitCode::from(EVENTS_LOST)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Prints events until the stream ends or `count` of the driver's were shown; gives their number.
+fn show(watch: &mut Watch, count: Option<u64>, printer: &mut Printer) -> Result<u64, Failure> {
+    let mut shown = 0;
+    while count.is_none_or(|count| shown < count) {
+        if watch.is_caught_up()? {
+            printer.out.flush()?;
+        }
+        let Some(event) = watch.next() else { break };
+        let event = event?;
+        printer.print(&event)?;
+        if event.body.kind().is_some() {
+            shown += 1;
+        }
+    }
+    Ok(shown)
+}
+
+/// The first Ctrl+C ends the stream; the second one ends it even if standard output is stuck.
+fn stop_on_signal(stopper: Stopper) -> Result<(), Failure> {
+    let again = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if again.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+        stopper.stop();
+    })
+    .map_err(Failure::Signals)
+}
+
+fn stop_after(stopper: Stopper, time: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        stopper.stop();
+    });
+}
+
+/// Writes events in the format that was asked for.
+struct Printer {
+    out: Output,
+    /// `None` for JSON Lines.
+    pretty: Option<Pretty>,
+}
+
+impl Printer {
+    fn new(options: &WatchOptions) -> Self {
+        let out = Output::new();
+        let width = out.width.filter(|_| !options.wide);
+        let pretty = match options.format {
+            Format::Pretty => Some(Pretty::new(out.colours, width)),
+            Format::Jsonl => None,
+        };
+        Self { out, pretty }
+    }
+
+    fn print(&mut self, event: &Event) -> io::Result<()> {
+        match &mut self.pretty {
+            Some(pretty) => self.out.write_all(pretty.lines(event).as_bytes()),
+            None => {
+                serde_json::to_writer(&mut self.out, event)?;
+                self.out.write_all(b"\n")
+            }
+        }
+    }
+}

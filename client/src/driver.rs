@@ -1,0 +1,141 @@
+//! An open handle of the driver.
+
+use crate::device;
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::transport::{Fault, Host, Transport};
+use crate::watch::Watch;
+use ntwatch_protocol::PROTOCOL_MAJOR;
+use ntwatch_protocol::ioctl::{self, Stats, Version};
+use std::sync::Arc;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+/// An open handle of the driver, of the protocol that this crate speaks. Dropping it closes the
+/// handle.
+pub struct Driver {
+    device: String,
+    transport: Arc<dyn Transport>,
+    version: Version,
+}
+
+impl Driver {
+    /// Opens `device`: `\\.\ntwatch` on Windows, `unix:PATH` for a lab's.
+    ///
+    /// # Errors
+    /// [`Error::DeviceName`], [`Error::Open`], and those of [`Driver::over`].
+    pub fn open(device: &str) -> Result<Self, Error> {
+        Self::over(device, device::open(device)?)
+    }
+
+    /// Uses a transport that is open already; `device` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::NotNtwatch`] or [`Error::OtherProtocol`], when the device is not what this crate
+    /// can talk to.
+    pub fn over(device: &str, transport: Arc<dyn Transport>) -> Result<Self, Error> {
+        let mut answer = [0; 256];
+        let len = transport
+            .control(ioctl::GET_VERSION, &[], &mut answer)
+            .map_err(|fault| Error::NotNtwatch {
+                device: device.into(),
+                fault,
+            })?;
+        let answer = answer.get(..len).unwrap_or(&answer);
+        // In every version: size, major, minor. What follows may differ.
+        let ([_, protocol], _) = <[u32; 2]>::read_from_prefix(answer).map_err(|_| short(device))?;
+        let (major, minor) = (protocol as u16, (protocol >> 16) as u16);
+        if major != PROTOCOL_MAJOR {
+            return Err(Error::OtherProtocol {
+                device: device.into(),
+                major,
+                minor,
+            });
+        }
+        let (version, _) = Version::read_from_prefix(answer).map_err(|_| short(device))?;
+        Ok(Self {
+            device: device.into(),
+            transport,
+            version,
+        })
+    }
+
+    /// The name that it was opened by.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// What the driver said to GET_VERSION.
+    #[must_use]
+    pub const fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The machine that it runs on.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the machine does not say.
+    pub fn host(&self) -> Result<Host, Error> {
+        self.transport
+            .host()
+            .map_err(self.cannot("ask for the machine's name and times"))
+    }
+
+    /// The counters of the driver and of this handle's session.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the driver does not answer.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let failed = self.cannot("read the driver's counters");
+        let mut stats = Stats::new_zeroed();
+        match self
+            .transport
+            .control(ioctl::GET_STATS, &[], stats.as_mut_bytes())
+        {
+            Ok(len) if len >= size_of::<Stats>() => Ok(stats),
+            Ok(_) => Err(failed(Fault::ShortAnswer)),
+            Err(fault) => Err(failed(fault)),
+        }
+    }
+
+    /// Ends every session's reads and refuses new ones, so that the driver can be unloaded.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the driver refuses.
+    pub fn shut_down(&self) -> Result<(), Error> {
+        self.transport
+            .control(ioctl::SHUTDOWN, &[], &mut [])
+            .map(|_| ())
+            .map_err(self.cannot("tell the driver to shut down"))
+    }
+
+    /// Begins to watch: this handle's session sees events from here on.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] for a filter that cannot be asked for, [`Error::Request`] when the
+    /// driver or the machine refuses something.
+    pub fn watch(self, filter: &Filter) -> Result<Watch, Error> {
+        Watch::begin(self, filter)
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// Makes an error of a fault.
+    pub(crate) fn cannot(&self, what: &'static str) -> impl Fn(Fault) -> Error + use<> {
+        let device = self.device.clone();
+        move |fault| Error::Request {
+            device: device.clone(),
+            what,
+            fault,
+        }
+    }
+}
+
+fn short(device: &str) -> Error {
+    Error::NotNtwatch {
+        device: device.into(),
+        fault: Fault::ShortAnswer,
+    }
+}

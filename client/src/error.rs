@@ -1,0 +1,143 @@
+//! What can go wrong: the thing, the reason, and what to do.
+
+use crate::transport::Fault;
+use ntwatch_protocol::reader::ReadError;
+use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
+
+/// Any failure of this library.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The name is none that a device can have here.
+    #[error("no driver can be opened by the name `{name}`: {remedy}")]
+    DeviceName {
+        /// As it was given.
+        name: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The device could not be opened.
+    #[error("cannot open {device}: {fault}{}", remedy(device, fault))]
+    Open {
+        /// The device's name.
+        device: String,
+        /// Why.
+        #[source]
+        fault: Fault,
+    },
+    /// The device is not ntwatch's.
+    #[error("{device} is not ntwatch's device: {fault}; name another with --device")]
+    NotNtwatch {
+        /// The device's name.
+        device: String,
+        /// What it said to GET_VERSION.
+        #[source]
+        fault: Fault,
+    },
+    /// The driver speaks another protocol.
+    #[error(
+        "the driver at {device} speaks protocol {major}.{minor}, this client \
+         {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}; install driver and client of one release"
+    )]
+    OtherProtocol {
+        /// The device's name.
+        device: String,
+        /// The driver's protocol.
+        major: u16,
+        /// The driver's protocol.
+        minor: u16,
+    },
+    /// The filter cannot be asked for.
+    #[error("{0}")]
+    Filter(#[from] FilterError),
+    /// A request failed on an open device.
+    #[error("{device}: cannot {what}: {fault}{}", remedy(device, fault))]
+    Request {
+        /// The device's name.
+        device: String,
+        /// What was to be done.
+        what: &'static str,
+        /// Why it was not.
+        #[source]
+        fault: Fault,
+    },
+    /// What the driver sent is not of this protocol.
+    #[error(
+        "{device}: what the driver sent cannot be read: {error}; \
+         install driver and client of one release"
+    )]
+    Record {
+        /// The device's name.
+        device: String,
+        /// What is wrong with it.
+        #[source]
+        error: ReadError,
+    },
+}
+
+impl Error {
+    /// Is the driver not there, or does it not let this client in? (Rather than failing later.)
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Error::DeviceName { .. }
+            | Error::Open { .. }
+            | Error::NotNtwatch { .. }
+            | Error::OtherProtocol { .. } => true,
+            Error::Request { fault, .. } => {
+                matches!(fault, Fault::ShuttingDown | Fault::AccessDenied)
+            }
+            Error::Filter(_) | Error::Record { .. } => false,
+        }
+    }
+}
+
+/// Why a filter cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// No event is asked for.
+    #[error("no event is asked for; name at least one")]
+    NoEvents,
+    /// An empty pattern matches nothing.
+    #[error("an image pattern is empty; `*` stands for every image")]
+    EmptyPattern,
+    /// Above [`ntwatch_protocol::configure::MAX_PATTERN_UNITS`].
+    #[error("the image pattern `{0:.40}…` is too long; 1024 characters are the most")]
+    LongPattern(String),
+    /// No volume has this drive.
+    #[error(
+        "the image pattern `{0}` names a drive that is not mounted; name one that is, or use `*`"
+    )]
+    NoSuchDrive(String),
+    /// Above [`ntwatch_protocol::configure::MAX_CLAUSES`] or
+    /// [`ntwatch_protocol::configure::MAX_CONFIGURE_SIZE`].
+    #[error("the filter is too large; name fewer pids and images, or use patterns")]
+    TooLarge,
+    /// Not a power of two, or out of bounds.
+    #[error(
+        "a session's ring cannot have {0} bytes; a power of two from 1 MiB to 64 MiB can be had"
+    )]
+    RingSize(u32),
+}
+
+/// What to do about `fault`, where more can be said than what it is.
+fn remedy(device: &str, fault: &Fault) -> &'static str {
+    let lab = device.starts_with(crate::device::LAB_PREFIX);
+    match fault {
+        Fault::NotFound | Fault::Closed if lab => {
+            "; start `nthost serve` with this socket, or name another with --device"
+        }
+        Fault::NotFound => {
+            "; start the driver with `sc start ntwatch`, or name another device with --device"
+        }
+        Fault::AccessDenied if lab => {
+            "; only administrators may open it: start `nthost serve` with `--client-token admin`"
+        }
+        Fault::AccessDenied => {
+            "; only administrators may open it: run this from an elevated prompt"
+        }
+        Fault::ShuttingDown => "; wait until it is unloaded, then start it again",
+        Fault::NoRoom => "; close another client first",
+        Fault::NoMemory => "; ask for a smaller ring, or close another client first",
+        _ => "",
+    }
+}

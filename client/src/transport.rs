@@ -1,0 +1,141 @@
+//! The way to the driver, and to what Windows tells besides.
+
+#[cfg(unix)]
+pub mod lab;
+#[cfg(any(windows, test))]
+mod telemetry;
+#[cfg(windows)]
+pub mod windows;
+
+use crate::time::Time;
+use crate::volumes::Volume;
+use std::io;
+
+/// One open handle of the device: one session. Its requests may be made from several threads at
+/// once; dropping it closes the handle.
+pub trait Transport: Send + Sync {
+    /// `DeviceIoControl`: sends `code` with `input` and waits for the answer, whose length in
+    /// bytes it gives back.
+    ///
+    /// # Errors
+    /// What the driver, or the way to it, refused.
+    fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Result<usize, Fault>;
+
+    /// READ_EVENTS: as [`Self::control`], and ends with [`Fault::Stopped`] once
+    /// [`Self::stop_reads`] was called. One at a time.
+    ///
+    /// # Errors
+    /// As for [`Self::control`].
+    fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault>;
+
+    /// Ends the read that waits, and every later one.
+    fn stop_reads(&self);
+
+    /// The processes that run now, in order of creation.
+    ///
+    /// # Errors
+    /// When Windows does not say.
+    fn processes(&self) -> Result<Vec<RunningProcess>, Fault>;
+
+    /// The drives of this machine.
+    ///
+    /// # Errors
+    /// When Windows does not say.
+    fn volumes(&self) -> Result<Vec<Volume>, Fault>;
+
+    /// The machine.
+    ///
+    /// # Errors
+    /// When Windows does not say.
+    fn host(&self) -> Result<Host, Fault>;
+
+    /// `DOMAIN\name` for a binary SID, if an account bears it.
+    fn account(&self, sid: &[u8]) -> Option<String>;
+}
+
+/// What a snapshot tells of a process. `None` is what Windows would not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunningProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Start key.
+    pub key: u64,
+    /// When it was created.
+    pub create_time: Option<Time>,
+    /// The parent's process id; another process may bear it by now.
+    pub parent_pid: Option<u32>,
+    /// The parent's start key.
+    pub parent_key: Option<u64>,
+    /// NT path.
+    pub image: Option<String>,
+    /// As passed to it.
+    pub command_line: Option<String>,
+    /// Terminal Services session.
+    pub session_id: Option<u32>,
+    /// The user's SID, binary.
+    pub user: Option<Vec<u8>>,
+    /// The logon session's LUID.
+    pub logon_id: Option<u64>,
+    /// The integrity level's RID.
+    pub integrity: Option<u32>,
+    /// Is the token elevated?
+    pub elevated: Option<bool>,
+    /// `PS_PROTECTION`.
+    pub protection: Option<u8>,
+    /// A 32-bit process on 64-bit Windows?
+    pub wow64: Option<bool>,
+    /// `SUBSYSTEM_INFORMATION_TYPE`.
+    pub subsystem: Option<u32>,
+}
+
+/// The machine that the driver runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// When it was started.
+    pub boot_time: Option<Time>,
+    /// Its clock.
+    pub now: Time,
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No device of that name.
+    #[error("no driver answers there")]
+    NotFound,
+    /// The device is open to the system and administrators alone.
+    #[error("access is denied")]
+    AccessDenied,
+    /// `SHUTDOWN` was asked for.
+    #[error("the driver is shutting down")]
+    ShuttingDown,
+    /// [`Transport::stop_reads`] was called.
+    #[error("the request was cancelled")]
+    Stopped,
+    /// As many sessions as the driver can have.
+    #[error("the driver has as many sessions as it can have")]
+    NoRoom,
+    /// The driver has no memory for the request.
+    #[error("the driver has no memory for it")]
+    NoMemory,
+    /// Whatever device this is, it does not know the request.
+    #[error("the device does not know this request")]
+    NotSupported,
+    /// The driver says that the input is wrong.
+    #[error("the driver does not accept the request's parameters")]
+    BadParameter,
+    /// Less came back than the request promises.
+    #[error("its answer is too short")]
+    ShortAnswer,
+    /// The driver answered with this NTSTATUS.
+    #[error("the driver answered with status {0:#010x}")]
+    Status(u32),
+    /// The other side of the connection is gone.
+    #[error("the connection to the driver is closed")]
+    Closed,
+    /// The way to the driver failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

@@ -1,0 +1,7 @@
+//! The way to the driver on Windows: a handle of its device, and the system's own calls.
+
+mod device;
+mod machine;
+mod process;
+
+pub use device::Device;

@@ -1,0 +1,202 @@
+//! The device's handle.
+
+use super::{machine, process};
+use crate::transport::{Fault, Host, RunningProcess, Transport};
+use crate::volumes::Volume;
+use ntwatch_protocol::ioctl::READ_EVENTS;
+use std::io;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr::null;
+use std::sync::atomic::{AtomicBool, Ordering};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_BAD_COMMAND, ERROR_DEV_NOT_EXIST, ERROR_FILE_NOT_FOUND,
+    ERROR_INVALID_FUNCTION, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING,
+    ERROR_NO_SUCH_DEVICE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_SUPPORTED, ERROR_OPERATION_ABORTED,
+    ERROR_PATH_NOT_FOUND, ERROR_SHUTDOWN_IN_PROGRESS, ERROR_TOO_MANY_OPEN_FILES, GENERIC_READ,
+    GENERIC_WRITE, INVALID_HANDLE_VALUE,
+};
+use windows_sys::Win32::Storage::FileSystem::{CreateFileW, FILE_FLAG_OVERLAPPED, OPEN_EXISTING};
+use windows_sys::Win32::System::IO::{
+    CancelIoEx, DeviceIoControl, GetOverlappedResult, OVERLAPPED,
+};
+use windows_sys::Win32::System::Threading::CreateEventW;
+
+/// An open handle of the driver's device.
+pub struct Device {
+    handle: OwnedHandle,
+    stopped: AtomicBool,
+}
+
+impl Device {
+    /// Opens a device by its Win32 name, such as `\\.\ntwatch`.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`], [`Fault::AccessDenied`], and what else `CreateFileW` fails with.
+    pub fn open(name: &str) -> Result<Self, Fault> {
+        let name = wide(name);
+        // SAFETY: `name` ends with a NUL and lives through the call; the other pointers may be
+        // null.
+        let handle = unsafe {
+            CreateFileW(
+                name.as_ptr(),
+                GENERIC_READ | GENERIC_WRITE,
+                0,
+                null(),
+                OPEN_EXISTING,
+                FILE_FLAG_OVERLAPPED,
+                std::ptr::null_mut(),
+            )
+        };
+        if handle == INVALID_HANDLE_VALUE {
+            return Err(last_fault());
+        }
+        Ok(Self {
+            // SAFETY: a handle that was just opened and that nobody else has.
+            handle: unsafe { OwnedHandle::from_raw_handle(handle) },
+            stopped: AtomicBool::new(false),
+        })
+    }
+
+    /// `DeviceIoControl`, waited for. `started` runs once the request is on its way.
+    fn request(
+        &self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+        started: impl FnOnce(&OVERLAPPED),
+    ) -> Result<usize, Fault> {
+        let event = new_event()?;
+        let mut overlapped = OVERLAPPED {
+            hEvent: event.as_raw_handle(),
+            ..OVERLAPPED::default()
+        };
+        let too_long = |_| Fault::BadParameter;
+        let input_len = u32::try_from(input.len()).map_err(too_long)?;
+        let output_len = u32::try_from(output.len()).map_err(too_long)?;
+        // SAFETY: `input`, `output` and `overlapped` are live and of the lengths given. They stay
+        // so until the request is completed: this function does not return before that.
+        let done = unsafe {
+            DeviceIoControl(
+                self.handle.as_raw_handle(),
+                code,
+                input.as_ptr().cast(),
+                input_len,
+                output.as_mut_ptr().cast(),
+                output_len,
+                std::ptr::null_mut(),
+                &raw mut overlapped,
+            )
+        };
+        if done == 0 {
+            let error = io::Error::last_os_error();
+            if !is(&error, ERROR_IO_PENDING) {
+                return Err(fault(error));
+            }
+        }
+        started(&overlapped);
+        let mut len = 0;
+        // SAFETY: `overlapped` is the one that the request was started with, and `len` is ours.
+        let ok = unsafe {
+            GetOverlappedResult(
+                self.handle.as_raw_handle(),
+                &raw const overlapped,
+                &raw mut len,
+                1,
+            )
+        };
+        if ok == 0 {
+            Err(last_fault())
+        } else {
+            Ok(len as usize)
+        }
+    }
+
+    /// `CancelIoEx`, of one request or of all. That there is none any more is no failure.
+    fn cancel(&self, overlapped: Option<&OVERLAPPED>) {
+        let overlapped = overlapped.map_or(null(), std::ptr::from_ref);
+        // SAFETY: null, or a request of this handle whose OVERLAPPED is live.
+        unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
+    }
+}
+
+impl Transport for Device {
+    fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Result<usize, Fault> {
+        self.request(code, input, output, |_| {})
+    }
+
+    fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault> {
+        if self.stopped.load(Ordering::SeqCst) {
+            return Err(Fault::Stopped);
+        }
+        self.request(READ_EVENTS, &[], output, |overlapped| {
+            // Pairs with `stop_reads`: either it sees this request, or this sees its flag.
+            if self.stopped.load(Ordering::SeqCst) {
+                self.cancel(Some(overlapped));
+            }
+        })
+    }
+
+    fn stop_reads(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Only reads wait in the driver; its other requests are completed at once.
+        self.cancel(None);
+    }
+
+    fn processes(&self) -> Result<Vec<RunningProcess>, Fault> {
+        process::snapshot()
+    }
+
+    fn volumes(&self) -> Result<Vec<Volume>, Fault> {
+        Ok(machine::volumes())
+    }
+
+    fn host(&self) -> Result<Host, Fault> {
+        machine::host()
+    }
+
+    fn account(&self, sid: &[u8]) -> Option<String> {
+        machine::account(sid)
+    }
+}
+
+/// An event that nobody else knows, not signalled, reset by hand.
+fn new_event() -> Result<OwnedHandle, Fault> {
+    // SAFETY: both pointers may be null.
+    let event = unsafe { CreateEventW(null(), 1, 0, null()) };
+    if event.is_null() {
+        return Err(last_fault());
+    }
+    // SAFETY: a handle that was just created and that nobody else has.
+    Ok(unsafe { OwnedHandle::from_raw_handle(event) })
+}
+
+/// UTF-16 with a NUL behind it.
+pub(super) fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+/// What the last call of this thread failed with.
+pub(super) fn last_fault() -> Fault {
+    fault(io::Error::last_os_error())
+}
+
+fn is(error: &io::Error, code: u32) -> bool {
+    error.raw_os_error() == Some(code as i32)
+}
+
+/// What a Win32 error means to a client (page "System Error Codes").
+fn fault(error: io::Error) -> Fault {
+    match error.raw_os_error().map_or(0, |code| code as u32) {
+        ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND | ERROR_INVALID_NAME | ERROR_DEV_NOT_EXIST
+        | ERROR_NO_SUCH_DEVICE => Fault::NotFound,
+        ERROR_ACCESS_DENIED => Fault::AccessDenied,
+        ERROR_SHUTDOWN_IN_PROGRESS => Fault::ShuttingDown,
+        ERROR_OPERATION_ABORTED => Fault::Stopped,
+        ERROR_NO_SYSTEM_RESOURCES => Fault::NoMemory,
+        // STATUS_TOO_MANY_OPENED_FILES
+        ERROR_TOO_MANY_OPEN_FILES => Fault::NoRoom,
+        ERROR_INVALID_FUNCTION | ERROR_NOT_SUPPORTED | ERROR_BAD_COMMAND => Fault::NotSupported,
+        ERROR_INVALID_PARAMETER => Fault::BadParameter,
+        _ => Fault::Io(error),
+    }
+}

@@ -1,0 +1,286 @@
+//! The stream of events.
+
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::event::{Counts, Event, Hex, SCHEMA, SessionInfo};
+use crate::filter::Filter;
+use crate::join::Joiner;
+use crate::names::Names;
+use crate::transport::{Fault, Transport};
+use ntwatch_protocol::ioctl;
+use ntwatch_protocol::reader::Records;
+use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Bytes of a read's buffer: room for some hundreds of usual records.
+const READ_SIZE: usize = 2 * MAX_RECORD_SIZE;
+/// Buffers in turn: one is read into while another is joined and the third waits.
+const BUFFERS: usize = 3;
+/// When nothing came for so long, the start of a process that runs already will not come.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// The events of one session, in the driver's order: an iterator that waits for the next one.
+/// It begins with [`crate::event::Body::Session`] and what runs already.
+///
+/// A thread of its own reads ahead, up to a few buffers, so that joining and reading overlap.
+pub struct Watch {
+    joiner: Joiner,
+    received: Counts,
+    lost: Counts,
+    end: Option<End>,
+    reader: Reader,
+    driver: Driver,
+}
+
+/// Why a stream ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// [`Stopper::stop`] was called.
+    Stopped,
+    /// Somebody told the driver to shut down.
+    DriverShutdown,
+}
+
+/// Ends a [`Watch`] from another thread.
+#[derive(Clone)]
+pub struct Stopper(Weak<dyn Transport>);
+
+impl Stopper {
+    /// Ends the stream. What was read already still comes out of it.
+    pub fn stop(&self) {
+        if let Some(transport) = self.0.upgrade() {
+            transport.stop_reads();
+        }
+    }
+}
+
+impl Watch {
+    pub(crate) fn begin(driver: Driver, filter: &Filter) -> Result<Self, Error> {
+        let transport = driver.transport();
+        let names = Names::new(Arc::clone(transport)).map_err(driver.cannot("ask for volumes"))?;
+        let filter_resolved = filter.resolve(names.volumes())?;
+        let configure = filter_resolved.to_bytes()?;
+        let host = driver.host()?;
+        let snapshot = || {
+            transport
+                .processes()
+                .map_err(driver.cannot("ask which processes run"))
+        };
+
+        let mut joiner = Joiner::new(names, host.now);
+        let [major, minor, patch, build] = driver.version().driver_version;
+        joiner.session(SessionInfo {
+            driver_load_id: Hex(driver.version().driver_load_id),
+            boot_time: host.boot_time,
+            host: host.name,
+            schema: SCHEMA,
+            driver_version: format!("{major}.{minor}.{patch}.{build}"),
+            client_version: env!("CARGO_PKG_VERSION"),
+        });
+        let before = snapshot()?;
+        transport
+            .control(ioctl::CONFIGURE, &configure, &mut [])
+            .map_err(driver.cannot("begin a session"))?;
+        let after = snapshot()?;
+        // Who does not want starts does not want to know what started earlier.
+        let wanted = filter.wants(Kind::ProcessStart);
+        joiner.snapshots(before, after, |process| {
+            wanted && filter_resolved.passes(process)
+        });
+
+        Ok(Self {
+            joiner,
+            received: Counts::default(),
+            lost: Counts::default(),
+            end: None,
+            reader: Reader::start(Arc::clone(transport)),
+            driver,
+        })
+    }
+
+    /// The handle that the session belongs to.
+    #[must_use]
+    pub const fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// A handle that ends this stream.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::downgrade(self.driver.transport()))
+    }
+
+    /// The driver's events that came so far, taken out of the iterator or not.
+    #[must_use]
+    pub const fn received(&self) -> &Counts {
+        &self.received
+    }
+
+    /// The events that the driver has announced as lost so far.
+    #[must_use]
+    pub const fn announced_lost(&self) -> &Counts {
+        &self.lost
+    }
+
+    /// Why the stream ended, once it has.
+    #[must_use]
+    pub const fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Would [`Iterator::next`] have to wait? A good moment to flush.
+    ///
+    /// # Errors
+    /// As for the iterator's items.
+    pub fn is_caught_up(&mut self) -> Result<bool, Error> {
+        if self.joiner.is_empty() && self.end.is_none() {
+            match self.reader.full.try_recv() {
+                Ok(read) => self.take(read)?,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next event; `None` at the end.
+    fn advance(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some(event) = self.joiner.next() {
+                return Ok(Some(event));
+            }
+            if self.end.is_some() {
+                return Ok(None);
+            }
+            let read = if self.joiner.has_newcomers() {
+                match self.reader.full.recv_timeout(SILENCE) {
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.joiner.caught_up();
+                        continue;
+                    }
+                    read => read.ok(),
+                }
+            } else {
+                self.reader.full.recv().ok()
+            };
+            self.take(read.unwrap_or(Read::Failed(Fault::Stopped)))?;
+        }
+    }
+
+    /// Joins what a read brought.
+    fn take(&mut self, read: Read) -> Result<(), Error> {
+        let (buffer, len) = match read {
+            Read::Records(buffer, len) => (buffer, len),
+            Read::Failed(fault) => {
+                // Those that are still unannounced did run when the stream began.
+                self.joiner.caught_up();
+                let end = match fault {
+                    Fault::ShuttingDown => End::DriverShutdown,
+                    _ => End::Stopped,
+                };
+                self.end = Some(end);
+                return match fault {
+                    Fault::ShuttingDown | Fault::Stopped => Ok(()),
+                    fault => Err(self.driver.cannot("read events")(fault)),
+                };
+            }
+        };
+        for record in Records::new(buffer.get(..len).unwrap_or(&buffer)) {
+            let record = record.map_err(|error| {
+                self.end = Some(End::Stopped);
+                Error::Record {
+                    device: self.driver.device().into(),
+                    error,
+                }
+            })?;
+            self.joiner.record(&record);
+            self.count(&record);
+        }
+        self.reader.give_back(buffer);
+        Ok(())
+    }
+
+    fn count(&mut self, record: &ntwatch_protocol::reader::Record<'_>) {
+        if let ntwatch_protocol::reader::Record::Lost(lost) = record {
+            for (sum, count) in self.lost.0.iter_mut().zip(lost.counts) {
+                *sum = sum.saturating_add(count);
+            }
+        } else if let Some(count) = self.received.0.get_mut(usize::from(record.header().kind)) {
+            *count += 1;
+        }
+    }
+}
+
+impl Iterator for Watch {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}
+
+/// What a read came back with.
+enum Read {
+    /// A buffer, and how much of it is records.
+    Records(Box<[u8]>, usize),
+    /// There will be no other.
+    Failed(Fault),
+}
+
+/// The thread that reads, and the buffers between it and the joiner.
+struct Reader {
+    full: Receiver<Read>,
+    /// `None` only while dropped.
+    empty: Option<Sender<Box<[u8]>>>,
+    transport: Arc<dyn Transport>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    fn start(transport: Arc<dyn Transport>) -> Self {
+        let (to_joiner, full) = channel();
+        let (empty, from_joiner) = channel();
+        for _ in 0..BUFFERS {
+            let _ = empty.send(vec![0; READ_SIZE].into_boxed_slice());
+        }
+        let reading = Arc::clone(&transport);
+        let thread = std::thread::spawn(move || {
+            for mut buffer in from_joiner {
+                let read = match reading.read_events(&mut buffer) {
+                    Ok(len) => Read::Records(buffer, len),
+                    Err(fault) => Read::Failed(fault),
+                };
+                let last = matches!(read, Read::Failed(_));
+                if to_joiner.send(read).is_err() || last {
+                    break;
+                }
+            }
+        });
+        Self {
+            full,
+            empty: Some(empty),
+            transport,
+            thread: Some(thread),
+        }
+    }
+
+    fn give_back(&self, buffer: Box<[u8]>) {
+        if let Some(empty) = &self.empty {
+            // The thread is gone once it has failed; nobody needs the buffer then.
+            let _ = empty.send(buffer);
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.transport.stop_reads();
+        self.empty = None;
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked for a reason of ours, and there is nothing to undo.
+            let _ = thread.join();
+        }
+    }
+}

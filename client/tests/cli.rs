@@ -1,0 +1,280 @@
+//! `ntwatch`, the program, against a machine behind a Unix socket.
+#![cfg(unix)]
+
+mod common;
+
+use common::assert_of_schema;
+use common::machine::{AtEnd, Machine, STATUS_ACCESS_DENIED};
+use common::records::{Start, exit, lost, start};
+use common::serve::Server;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+/// `ntwatch` with these arguments, at this server or at none.
+fn ntwatch(server: Option<&Server>, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ntwatch"));
+    if let Some(server) = server {
+        command.args(["--device", &server.device()]);
+    }
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(machine: Machine, args: &[&str]) -> Output {
+    let server = Server::start(machine);
+    ntwatch(Some(&server), args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Checks an exit code, and that each word is said on standard error and none on standard output.
+fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert_eq!(text(&output.stdout), "", "{said}");
+    for word in words {
+        assert!(said.contains(word), "not a word of {word:?} in:\n{said}");
+    }
+}
+
+fn events(output: &Output) -> Vec<Value> {
+    text(&output.stdout)
+        .lines()
+        .map(|line| {
+            let line = serde_json::from_str(line).unwrap();
+            assert_of_schema(&line);
+            line
+        })
+        .collect()
+}
+
+fn start_and_exit() -> Machine {
+    let Start { pid, key, .. } = Start::default();
+    Machine::new([start(0, &Start::default()), exit(1, pid, key)])
+}
+
+#[test]
+fn json_lines_are_of_the_schema_and_the_account_is_beside_them() {
+    let output = run(start_and_exit(), &["watch", "--format", "jsonl"]);
+    assert!(output.status.success());
+    let kinds: Vec<_> = events(&output)
+        .iter()
+        .map(|line| line["event"].clone())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "session",
+            "process_running",
+            "process_start",
+            "process_exit"
+        ]
+    );
+    let summary = text(&output.stderr);
+    assert!(summary.starts_with("ntwatch: 2 events in "), "{summary}");
+    assert!(summary.contains("The account balances"), "{summary}");
+}
+
+#[test]
+fn pretty_lines_in_a_pipe_are_whole_and_without_colour() {
+    let output = run(start_and_exit(), &["watch"]);
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    assert_eq!(
+        lines[3],
+        r"00:00:00.000 start   4711 cmd.exe            ?:4                    C:\Windows\System32\cmd.exe"
+    );
+    assert!(
+        lines[4].starts_with("00:00:00.000 exit    4711 cmd.exe"),
+        "{}",
+        lines[4]
+    );
+}
+
+#[test]
+fn counting_stops_the_stream_and_the_account_still_balances() {
+    let output = run(
+        start_and_exit(),
+        &["watch", "--format", "jsonl", "--count", "1"],
+    );
+    assert!(output.status.success());
+    assert_eq!(events(&output).last().unwrap()["event"], "process_start");
+    let summary = text(&output.stderr);
+    assert!(summary.contains("The account balances"), "{summary}");
+    assert!(!summary.contains("NOT"), "{summary}");
+}
+
+#[test]
+fn time_runs_out_for_a_stream_in_which_nothing_happens() {
+    let mut machine = start_and_exit();
+    machine.at_end = AtEnd::Pend;
+    let output = run(machine, &["watch", "--format", "jsonl", "--for", "300ms"]);
+    assert!(output.status.success());
+    assert_eq!(events(&output).len(), 4);
+}
+
+#[test]
+fn events_are_seen_when_they_happen_and_ctrl_c_ends_cleanly() {
+    let mut machine = start_and_exit();
+    machine.at_end = AtEnd::Pend;
+    let server = Server::start(machine);
+    let mut child = ntwatch(Some(&server), &["watch", "--format", "jsonl"])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The stream is idle from here on, and nothing more will be written.
+    for _ in 0..4 {
+        lines.next().unwrap().unwrap();
+    }
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(lines.next().is_none());
+    let mut summary = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut summary)
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "{summary}");
+    assert!(summary.contains("The account balances"), "{summary}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let Start { pid, key, .. } = Start::default();
+    let many: Vec<u8> = (0..2000).flat_map(|nth| exit(nth, pid, key)).collect();
+    let server = Server::start(Machine::new([many]));
+    let mut child = ntwatch(Some(&server), &["watch", "--format", "jsonl"])
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_fails(&output, 0, &[]);
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn losses_fail_only_if_asked_to() {
+    let machine = || Machine::new([lost(6, 7)]);
+    let output = run(machine(), &["watch", "--format", "jsonl", "--fail-on-loss"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(events(&output).last().unwrap()["lost"]["process_start"], 7);
+    assert!(text(&output.stderr).contains("7 lost"));
+    assert!(run(machine(), &["watch"]).status.success());
+    assert!(
+        run(start_and_exit(), &["watch", "--fail-on-loss"])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn without_a_driver_it_says_where_it_looked_and_what_to_do() {
+    let at = |device| {
+        ntwatch(None, &["--device", device, "watch"])
+            .output()
+            .unwrap()
+    };
+    assert_fails(
+        &at("unix:/nonexistent/n.sock"),
+        3,
+        &["/nonexistent/n.sock", "nthost serve"],
+    );
+    assert_fails(&at("tape:0"), 3, &["tape:0", "unix:PATH"]);
+    let no_device = ntwatch(None, &["status"]).output().unwrap();
+    assert_fails(
+        &no_device,
+        3,
+        &[r"\\.\ntwatch", "not Windows", "cargo xtask demo"],
+    );
+}
+
+#[test]
+fn a_driver_that_refuses_is_named_with_the_reason() {
+    let mut closed = start_and_exit();
+    closed.open_status = STATUS_ACCESS_DENIED;
+    assert_fails(&run(closed, &["watch"]), 3, &["denied", "administrator"]);
+
+    let mut newer = start_and_exit();
+    newer.protocol_major += 1;
+    assert_fails(
+        &run(newer, &["watch"]),
+        3,
+        &["protocol 2.0", "1.0", "one release"],
+    );
+
+    let mut foreign = start_and_exit();
+    foreign.foreign = true;
+    assert_fails(&run(foreign, &["watch"]), 3, &["is not ntwatch's device"]);
+}
+
+#[test]
+fn a_machine_that_goes_away_is_a_failure() {
+    let mut machine = start_and_exit();
+    machine.at_end = AtEnd::Die;
+    let output = run(machine, &["watch", "--format", "jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(events(&output).len(), 4, "what came before is shown");
+    assert!(
+        text(&output.stderr).contains("closed"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn wrong_words_are_usage_errors_that_list_the_right_ones() {
+    let said = |args: &[&str]| {
+        ntwatch(None, &[&["--device", "unix:/x", "watch"], args].concat())
+            .output()
+            .unwrap()
+    };
+    let kinds = ["reboot", "process_start", "process_exit"];
+    assert_fails(&said(&["--events", "process_start,reboot"]), 2, &kinds);
+    assert_fails(&said(&["--format", "xml"]), 2, &["xml", "pretty", "jsonl"]);
+    assert_fails(&said(&["--for", "soon"]), 2, &["soon"]);
+    assert_fails(&said(&["--count", "0"]), 2, &["--count"]);
+    assert_fails(&said(&["--image", ""]), 2, &["--image"]);
+    let drive = run(start_and_exit(), &["watch", "--image", r"Q:\*"]);
+    assert_fails(&drive, 2, &[r"Q:\*", "not mounted"]);
+}
+
+#[test]
+fn the_account_and_the_version_can_be_asked_for() {
+    let mut machine = start_and_exit();
+    machine.stats.offered[1] = 12;
+    machine.stats.captured[1] = 10;
+    machine.stats.capture_lost[1] = 2;
+    machine.stats.sessions = 3;
+    let stats = run(machine.clone(), &["stats"]);
+    let row = text(&stats.stdout).lines().nth(1).unwrap();
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>(),
+        ["process_start", "12", "10", "2"]
+    );
+    let stats = run(machine.clone(), &["stats", "--format", "jsonl"]);
+    let stats: Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert_eq!(stats["events"]["process_start"]["lost"], 2);
+    let status = run(machine, &["status"]);
+    for word in ["WORKSTATION5", "0.1.2.3", "protocol 1.0", "2 besides"] {
+        assert!(
+            text(&status.stdout).contains(word),
+            "{}",
+            text(&status.stdout)
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! A machine behind a Unix socket, in the lab's protocol.
+
+use crate::common::machine::{AtEnd, Machine, STATUS_CANCELLED, STATUS_PENDING};
+use crate::common::records::MIDNIGHT;
+use ntwatch_client::protocol::ioctl::READ_EVENTS;
+use ntwatch_lab_link::{
+    Answer, Host, LinkError, Process, Query, Reply, Request, Volume, decode, receive, send,
+};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+/// Serves one connection, on a thread of its own.
+pub(crate) struct Server {
+    dir: tempfile::TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(machine: Machine) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("n.sock")).unwrap();
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            // Whatever it fails with, the client has gone.
+            let _ = serve(&stream, machine);
+        });
+        Self { dir }
+    }
+
+    /// What to pass as `--device`.
+    pub(crate) fn device(&self) -> String {
+        format!("unix:{}", self.dir.path().join("n.sock").display())
+    }
+}
+
+fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
+    let mut frame = Vec::new();
+    let complete = |tag, status, output: &[u8]| {
+        let information = output.len() as u64;
+        send(
+            stream,
+            &Reply::Completed {
+                tag,
+                status,
+                information,
+                output,
+            },
+        )
+    };
+    while receive(stream, &mut frame)? {
+        match decode(&frame)? {
+            Request::Open { .. } => complete(0, machine.open_status, &[])?,
+            Request::Control {
+                tag,
+                code,
+                input,
+                output_len,
+            } => {
+                if code == READ_EVENTS && machine.at_end == AtEnd::Die && machine.batches.is_empty()
+                {
+                    return Ok(());
+                }
+                let (status, output) = machine.control(code, input, output_len as usize);
+                if status != STATUS_PENDING {
+                    complete(tag, status, &output)?;
+                }
+            }
+            // Only a read that pends is still there to be cancelled.
+            Request::Cancel { tag } => complete(tag, STATUS_CANCELLED, &[])?,
+            Request::Query { tag, query } => {
+                let answer = answer(query);
+                send(stream, &Reply::Answer { tag, answer })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answer(query: Query) -> Answer {
+    match query {
+        Query::Processes => Answer::Processes(vec![Process {
+            pid: 4,
+            key: 1,
+            image: Some("System".encode_utf16().collect()),
+            ..Process::default()
+        }]),
+        Query::Volumes => Answer::Volumes(vec![Volume {
+            drive: "C:".into(),
+            device: r"\Device\HarddiskVolume3".into(),
+        }]),
+        Query::Host => Answer::Host(Host {
+            name: "WORKSTATION5".into(),
+            boot_time: MIDNIGHT - 1,
+            now: MIDNIGHT,
+        }),
+        Query::Account(_) => Answer::Account(None),
+    }
+}
