@@ -1,21 +1,26 @@
-//! ntwatch.sys.
-
+//! `ntwatch.sys`: the thin shell of callbacks, device and worker around `ntwatch-engine`.
+//!
+//! - [`entry`]: loading, unloading, and undoing a load that failed.
+//! - [`process`]: the notify routine; [`worker`]: what runs later, in a system thread.
+//! - [`device`] and [`ioctl`]: the control device and its requests; [`session`]: what belongs to
+//!   one handle.
+//! - [`state`]: what all of them share.
+//! - [`nt`] and [`wdf`]: the kernel and the framework. `unsafe` lives there, and nowhere else but
+//!   in the callbacks' first lines.
 #![no_std]
 
 extern crate wdk_panic;
 
-use wdk_alloc::WdkAllocator;
-use wdk_sys::{DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_NOT_SUPPORTED};
+mod device;
+mod entry;
+mod facts;
+mod ioctl;
+mod nt;
+mod process;
+mod session;
+mod state;
+mod wdf;
+mod worker;
 
 #[global_allocator]
-static GLOBAL_ALLOCATOR: WdkAllocator = WdkAllocator;
-
-/// The driver's entry point.
-// SAFETY: the framework's entry point calls this symbol, and no other crate exports it.
-#[unsafe(export_name = "DriverEntry")]
-pub extern "system" fn driver_entry(
-    _driver: &mut DRIVER_OBJECT,
-    _registry_path: PCUNICODE_STRING,
-) -> NTSTATUS {
-    STATUS_NOT_SUPPORTED
-}
+static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;

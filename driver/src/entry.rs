@@ -1,0 +1,117 @@
+//! Loading and unloading.
+
+use crate::device;
+use crate::nt::debug::print_failure;
+use crate::nt::pool::{InPool, Pool};
+use crate::nt::push_lock::PushLock;
+use crate::nt::time::system_time;
+use crate::process;
+use crate::state::STATE;
+use crate::wdf::driver;
+use crate::worker;
+use core::ffi::CStr;
+use ntwatch_engine::OutOfMemory;
+use ntwatch_engine::capture::{RING_SIZE, reserve};
+use ntwatch_engine::worker::Worker;
+use ntwatch_ring::CaptureRing;
+use wdk_sys::{
+    DRIVER_OBJECT, NTSTATUS, PCUNICODE_STRING, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS,
+    WDFDRIVER,
+};
+
+/// What was begun and has to be ended.
+struct Loaded {
+    /// The memory of [`State::ring`](crate::state::State::ring).
+    ring: Option<InPool<CaptureRing<'static>>>,
+    process_notify: bool,
+}
+
+static LOADED: PushLock<Loaded> = PushLock::new(Loaded {
+    ring: None,
+    process_notify: false,
+});
+
+/// Page "DRIVER_INITIALIZE". PASSIVE_LEVEL.
+///
+/// # Safety
+/// For the framework's entry point to call, once. It calls the symbol of this name, which no other
+/// crate has.
+#[unsafe(export_name = "DriverEntry")]
+pub(crate) unsafe extern "system" fn driver_entry(
+    object: &mut DRIVER_OBJECT,
+    registry_path: PCUNICODE_STRING,
+) -> NTSTATUS {
+    // SAFETY: the arguments are the system's own.
+    let driver = unsafe { driver::create(object, registry_path, Some(evt_driver_unload)) };
+    let loaded = driver.map_err(failed(c"WdfDriverCreate")).and_then(load);
+    match loaded {
+        Ok(()) => STATUS_SUCCESS,
+        Err(status) => status,
+    }
+}
+
+/// The status of a step that failed, with a line for the debugger.
+fn failed(step: &'static CStr) -> impl FnOnce(NTSTATUS) -> NTSTATUS {
+    move |status| {
+        print_failure(step, status);
+        status
+    }
+}
+
+/// Does all or nothing.
+fn load(driver: driver::Driver) -> Result<(), NTSTATUS> {
+    STATE.load_id.set(system_time().cast_unsigned());
+    let begun = begin(driver);
+    if begun.is_err() {
+        clean_up();
+        if let Some(objects) = STATE.objects.get() {
+            // SAFETY: callbacks and worker are gone, and nobody could open the device.
+            unsafe { objects.device.delete() };
+        }
+    }
+    begun
+}
+
+fn begin(driver: driver::Driver) -> Result<(), NTSTATUS> {
+    let no_memory = |OutOfMemory| STATUS_INSUFFICIENT_RESOURCES;
+    let worker = Worker::new()
+        .map_err(no_memory)
+        .map_err(failed(c"allocating the process table"))?;
+    *STATE.worker.lock() = Some(worker);
+
+    let ring = InPool::new(Pool::NonPaged, RING_SIZE, |words| {
+        CaptureRing::new(words, reserve(RING_SIZE)).ok()
+    })
+    .map_err(failed(c"allocating the capture ring"))?;
+    // SAFETY: the callbacks and the worker, which use it, are gone when `clean_up` frees it.
+    STATE.ring.set(unsafe { ring.get() });
+    LOADED.lock().ring = Some(ring);
+
+    let objects = device::create(driver).map_err(failed(c"creating the device"))?;
+    let device = objects.device;
+    STATE.objects.set(objects);
+
+    process::register().map_err(failed(c"PsSetCreateProcessNotifyRoutineEx2"))?;
+    LOADED.lock().process_notify = true;
+
+    device.finish_initializing();
+    Ok(())
+}
+
+/// Page "EVT_WDF_DRIVER_UNLOAD". PASSIVE_LEVEL; no handle is open, and no request outstanding.
+/// N.B. Not called if `DriverEntry` fails.
+unsafe extern "C" fn evt_driver_unload(_: WDFDRIVER) {
+    clean_up();
+}
+
+/// Ends whatever was begun: first what calls us, then the worker, then the memory that both use.
+fn clean_up() {
+    let mut loaded = LOADED.lock();
+    if core::mem::take(&mut loaded.process_notify)
+        && let Err(status) = process::unregister()
+    {
+        print_failure(c"removing the process notify routine", status);
+    }
+    worker::stop();
+    loaded.ring = None;
+}

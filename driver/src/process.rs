@@ -1,0 +1,108 @@
+//! The process notify routine.
+
+use crate::nt::critical_region::CriticalRegion;
+use crate::nt::process::{Process, start_key_of};
+use crate::nt::process_notify;
+use crate::nt::time::system_time;
+use crate::nt::unicode_string::text;
+use crate::state::STATE;
+use ntwatch_engine::capture::{ProcessExit, ProcessStart};
+use ntwatch_engine::process_table::ProcessId;
+use ntwatch_protocol::record::Kind;
+use wdk_sys::{HANDLE, NTSTATUS, PEPROCESS, PPS_CREATE_NOTIFY_INFO, PS_CREATE_NOTIFY_INFO};
+
+/// IRQL = PASSIVE_LEVEL.
+pub(crate) fn register() -> Result<(), NTSTATUS> {
+    process_notify::register(create_process_notify_routine)
+}
+
+/// When this returns, the routine runs nowhere any more. IRQL = PASSIVE_LEVEL.
+pub(crate) fn unregister() -> Result<(), NTSTATUS> {
+    process_notify::unregister(create_process_notify_routine)
+}
+
+/// Page "PCREATE_PROCESS_NOTIFY_ROUTINE_EX". PASSIVE_LEVEL: for a creation in the thread that
+/// creates, for an exit in the last thread of the process.
+unsafe extern "C" fn create_process_notify_routine(
+    process: PEPROCESS,
+    pid: HANDLE,
+    info: PPS_CREATE_NOTIFY_INFO,
+) {
+    // SAFETY: the system holds the process during the call.
+    let Some(process) = (unsafe { Process::new(process) }) else {
+        return;
+    };
+    // SAFETY: null for an exit, else valid during the call.
+    match unsafe { info.as_ref() } {
+        Some(info) if STATE.capture.wants(Kind::ProcessStart) => start(process, pid, info),
+        None if STATE.capture.wants(Kind::ProcessExit) => exit(process, pid),
+        _ => {}
+    }
+}
+
+/// Pids are numbers below 2^32 in the shape of handles.
+fn number(id: HANDLE) -> u32 {
+    id.addr() as u32
+}
+
+fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
+    let Some(ring) = STATE.ring.get() else {
+        return;
+    };
+    let creator = info.CreatingThreadId.UniqueProcess;
+    let creator_key = start_key_of(creator);
+    // Both are alive: one runs this thread, the other the system holds as long as it creates a
+    // child of it. So nobody else can have their pids.
+    let parent_key = if info.ParentProcessId == creator {
+        creator_key
+    } else {
+        start_key_of(info.ParentProcessId)
+    };
+    // SAFETY: both members of the union are 32 bits that the system filled in.
+    let flags = unsafe { info.__bindgen_anon_1.__bindgen_anon_1 };
+    let start = ProcessStart {
+        id: ProcessId {
+            pid: number(pid),
+            key: process.start_key(),
+        },
+        time: system_time(),
+        create_time: process.create_time(),
+        parent_pid: number(info.ParentProcessId),
+        parent_key,
+        creator_pid: number(creator),
+        creator_tid: number(info.CreatingThreadId.UniqueThread),
+        creator_key,
+        image_exact: flags.FileOpenNameAvailable() != 0,
+        subsystem_process: flags.IsSubsystemProcess() != 0,
+        // SAFETY: null, or as it is during the call.
+        image_name: unsafe { text(info.ImageFileName) },
+        // SAFETY: as above.
+        command_line: unsafe { text(info.CommandLine) },
+    };
+    // A thread that is suspended between reserve and commit would hold the ring.
+    let _region = CriticalRegion::enter();
+    let reference = || process.reference();
+    STATE
+        .capture
+        .process_start(ring, &start, reference, || STATE.kick());
+}
+
+fn exit(process: Process<'_>, pid: HANDLE) {
+    let Some(ring) = STATE.ring.get() else {
+        return;
+    };
+    let exit = ProcessExit {
+        id: ProcessId {
+            pid: number(pid),
+            key: process.start_key(),
+        },
+        time: system_time(),
+        create_time: process.create_time(),
+        exit_status: process.exit_status() as u32,
+    };
+    let _region = CriticalRegion::enter();
+    let reference = || process.reference();
+    STATE
+        .capture
+        .process_exit(ring, &exit, reference, || STATE.kick());
+}

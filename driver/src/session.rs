@@ -1,0 +1,320 @@
+//! What belongs to one handle of a client's.
+//!
+//! A read always goes to the queue of pended reads first; then [`Session::serve`] looks whether
+//! there is a reason to complete it at once. So it does not matter whether an event, the end of
+//! the handle or SHUTDOWN comes before the read or after it.
+
+use crate::facts::upcase;
+use crate::nt::pool::{InPool, Pool};
+use crate::nt::push_lock::PushLock;
+use crate::state::STATE;
+use crate::wdf::file::File;
+use crate::wdf::request::Request;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use ntwatch_engine::OutOfMemory;
+use ntwatch_engine::account::sum;
+use ntwatch_engine::filter::Filter;
+use ntwatch_engine::session::{self, Feed, Reader};
+use ntwatch_protocol::configure::{Configure, DEFAULT_RING_SIZE};
+use ntwatch_protocol::ioctl::{MAX_PENDED_READS, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, Stats};
+use ntwatch_protocol::record::MAX_RECORD_SIZE;
+use ntwatch_ring::SessionRing;
+use wdk_sys::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDFFILEOBJECT__,
+};
+use zerocopy::FromZeros;
+
+/// A place for a session. All functions: IRQL = PASSIVE_LEVEL.
+pub(crate) struct Session {
+    /// Its place among all sessions.
+    pub(crate) number: usize,
+    /// Null while the place is free.
+    file: AtomicPtr<WDFFILEOBJECT__>,
+    /// The handle is closed; its last requests are on their way out.
+    is_closed: AtomicBool,
+    pended_reads: AtomicU32,
+    /// From the first CONFIGURE on.
+    events: PushLock<Option<Events>>,
+}
+
+/// The reads' end of a configured session. Dropped in this order: the reader uses the ring.
+struct Events {
+    reader: Reader<'static>,
+    ring: InPool<SessionRing<'static>>,
+}
+
+/// A read that can be completed, and how.
+struct Completion {
+    request: Request,
+    status: NTSTATUS,
+    bytes: usize,
+}
+
+/// Finds a place for `file`.
+pub(crate) fn open(file: File) -> Result<(), NTSTATUS> {
+    if STATE.is_shut_down() {
+        return Err(STATUS_SHUTDOWN as NTSTATUS);
+    }
+    let claim = |session: &&Session| {
+        session
+            .file
+            .compare_exchange(
+                ptr::null_mut(),
+                file.as_ptr(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    };
+    match STATE.sessions.iter().find(claim) {
+        Some(_) => Ok(()),
+        None => Err(STATUS_TOO_MANY_SESSIONS as NTSTATUS),
+    }
+}
+
+/// The session of `file`.
+pub(crate) fn of_file(file: File) -> Option<&'static Session> {
+    STATE
+        .sessions
+        .iter()
+        .find(|session| session.file() == Some(file))
+}
+
+impl Session {
+    pub(crate) const fn new() -> Self {
+        Self {
+            number: 0,
+            file: AtomicPtr::new(ptr::null_mut()),
+            is_closed: AtomicBool::new(false),
+            pended_reads: AtomicU32::new(0),
+            events: PushLock::new(None),
+        }
+    }
+
+    fn file(&self) -> Option<File> {
+        File::new(self.file.load(Ordering::Acquire))
+    }
+
+    /// Does what `configure` asks for, or nothing.
+    pub(crate) fn configure(&self, configure: &Configure<'_>) -> Result<(), NTSTATUS> {
+        let filter =
+            Filter::new(configure, upcase).map_err(|OutOfMemory| STATUS_INSUFFICIENT_RESOURCES)?;
+        let mut events = self.events.lock();
+        if STATE.is_shut_down() {
+            return Err(STATUS_SHUTDOWN as NTSTATUS);
+        }
+        if let Some(events) = &*events {
+            let wanted = configure.ring_size as usize;
+            if wanted != 0 && wanted != events.ring_size() {
+                return Err(STATUS_INVALID_PARAMETER);
+            }
+            let mut feeds = STATE.feeds.lock();
+            if let Some(Some(feed)) = feeds.slot(self.number) {
+                feed.set_filter(filter);
+            }
+            STATE.listen(&feeds);
+            return Ok(());
+        }
+        let size = match configure.ring_size {
+            0 => DEFAULT_RING_SIZE as usize,
+            size => size as usize,
+        };
+        let (new, feed) = Events::new(size, filter)?;
+        let mut feeds = STATE.feeds.lock();
+        if let Some(slot) = feeds.slot(self.number) {
+            *slot = Some(feed);
+        }
+        STATE.listen(&feeds);
+        *events = Some(new);
+        Ok(())
+    }
+
+    /// Pends `request`, and completes it if there is a reason to.
+    pub(crate) fn read(&self, request: Request) {
+        if let Err(status) = self.admit(&request) {
+            return request.complete(status);
+        }
+        let Some(objects) = STATE.objects.get() else {
+            return request.complete(STATUS_INVALID_DEVICE_STATE);
+        };
+        if let Err((request, status)) = request.forward_to_io_queue(objects.pended_reads) {
+            self.forget_read();
+            return request.complete(status);
+        }
+        self.serve();
+    }
+
+    /// May `request` be pended? If so, it is counted.
+    fn admit(&self, request: &Request) -> Result<(), NTSTATUS> {
+        if STATE.is_shut_down() {
+            return Err(STATUS_SHUTDOWN as NTSTATUS);
+        }
+        if self.events.lock().is_none() {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        // Makes the system addresses as well, which can fail now but not later.
+        let _ = request.output_buffer(MAX_RECORD_SIZE)?;
+        let one_more = |pended: u32| (pended < MAX_PENDED_READS).then_some(pended.wrapping_add(1));
+        self.pended_reads
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        Ok(())
+    }
+
+    /// A pended read is about to be completed. Before that, so that a client that answers a
+    /// completion with the next read is never one too many.
+    fn forget_read(&self) {
+        self.pended_reads.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Completes a read that was canceled while it was pended.
+    pub(crate) fn canceled(&self, request: Request) {
+        self.forget_read();
+        request.complete(STATUS_CANCELLED);
+    }
+
+    /// Completes pended reads as long as there is a reason to.
+    pub(crate) fn serve(&self) {
+        while let Some(completion) = self.next_completion() {
+            let Completion {
+                request,
+                status,
+                bytes,
+            } = completion;
+            request.complete_with_information(status, bytes);
+        }
+    }
+
+    fn next_completion(&self) -> Option<Completion> {
+        let mut events = self.events.lock();
+        let ended = if self.is_closed.load(Ordering::SeqCst) {
+            Some(STATUS_CANCELLED)
+        } else if STATE.is_shut_down() {
+            Some(STATUS_SHUTDOWN as NTSTATUS)
+        } else {
+            None
+        };
+        let reader = &mut events.as_mut()?.reader;
+        if ended.is_none() && reader.is_empty() {
+            return None;
+        }
+        let pended = STATE.objects.get()?.pended_reads;
+        // SAFETY: `close` takes this lock to free the place, so the file object is not closed.
+        let request = unsafe { pended.retrieve_request_by_file_object(self.file()?) }?;
+        self.forget_read();
+        let mut bytes = 0;
+        let status = match (ended, request.output_buffer(MAX_RECORD_SIZE)) {
+            (Some(status), _) | (None, Err(status)) => status,
+            (None, Ok(mut output)) => {
+                reader.read(&mut output);
+                bytes = output.written();
+                STATUS_SUCCESS
+            }
+        };
+        if bytes != 0 {
+            self.announce();
+        }
+        Some(Completion {
+            request,
+            status,
+            bytes,
+        })
+    }
+
+    /// There is room now for what could not be announced before.
+    fn announce(&self) {
+        let mut feeds = STATE.feeds.lock();
+        if let Some(Some(feed)) = feeds.slot(self.number) {
+            let _ = feed.announce();
+        }
+    }
+
+    /// What this session, and the driver as a whole, have counted.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            size: size_of::<Stats>() as u32,
+            ..Stats::new_zeroed()
+        };
+        // The session first: what it has was captured before.
+        self.fill_in(&mut stats);
+        let account = STATE.capture.account();
+        stats.captured = account.captured();
+        stats.capture_lost = account.lost();
+        stats.offered = sum(&stats.captured, &stats.capture_lost);
+        stats.next_seq = STATE.feeds.lock().next_seq();
+        stats.sessions = STATE.sessions.iter().filter(|s| s.file().is_some()).count() as u32;
+        stats.capture_ring_size = STATE.ring.get().map_or(0, |ring| ring.capacity() as u32);
+        stats
+    }
+
+    /// Fills in what `stats` tells about this session.
+    fn fill_in(&self, stats: &mut Stats) {
+        stats.pended_reads = self.pended_reads.load(Ordering::Relaxed);
+        let events = self.events.lock();
+        let Some(events) = &*events else {
+            return;
+        };
+        stats.session_ring_size = events.ring_size() as u32;
+        let mut feeds = STATE.feeds.lock();
+        let Some(Some(feed)) = feeds.slot(self.number) else {
+            return;
+        };
+        let account = feed.account();
+        stats.session_captured = account.captured;
+        stats.filtered = account.filtered;
+        stats.session_lost = account.lost;
+        stats.delivered = *events.reader.delivered();
+        stats.queued = events.reader.queued(account);
+    }
+
+    /// The handle is closed: requests that come late are canceled. The framework cancels those
+    /// that are pended.
+    pub(crate) fn clean_up(&self) {
+        // SeqCst, as for `State::is_shut_down`.
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.serve();
+    }
+
+    /// The last request is completed: the place is free again.
+    pub(crate) fn close(&self) {
+        let mut events = self.events.lock();
+        let mut feeds = STATE.feeds.lock();
+        let feed = feeds.slot(self.number).and_then(Option::take);
+        STATE.listen(&feeds);
+        drop(feeds);
+        // Before the ring that it feeds.
+        drop(feed);
+        *events = None;
+        self.is_closed.store(false, Ordering::SeqCst);
+        self.pended_reads.store(0, Ordering::Relaxed);
+        // Release: the place is as new for who claims it.
+        self.file.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+impl Events {
+    /// Both ends of a session with a ring of `size` bytes.
+    fn new(size: usize, filter: Filter) -> Result<(Self, Feed<'static>), NTSTATUS> {
+        let ring = InPool::new(Pool::Paged, size, |words| {
+            SessionRing::new(words, session::reserve(size)).ok()
+        })?;
+        // SAFETY: `Events` drops its reader before the ring, and `Session::close` drops the feed
+        // before both.
+        let lent = unsafe { ring.get() };
+        let (Some(producer), Some(consumer)) = (lent.producer(), lent.consumer()) else {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        };
+        let events = Self {
+            reader: Reader::new(consumer),
+            ring,
+        };
+        Ok((events, Feed::new(filter, producer)))
+    }
+
+    fn ring_size(&self) -> usize {
+        // SAFETY: used here alone.
+        unsafe { self.ring.get() }.capacity()
+    }
+}

@@ -1,0 +1,160 @@
+//! Requests.
+
+use crate::nt::check;
+use crate::wdf::file::File;
+use crate::wdf::queue::Queue;
+use crate::wdf::wdf_call;
+use core::marker::PhantomData;
+use core::ptr::{self, NonNull};
+use ntwatch_engine::session::Output;
+use wdk_sys::{NTSTATUS, STATUS_INVALID_PARAMETER, WDFREQUEST, WDFREQUEST__};
+use zerocopy::{Immutable, IntoBytes};
+
+/// A request that is ours until it is completed or forwarded, which takes it.
+#[must_use = "a request must be completed"]
+pub(crate) struct Request(NonNull<WDFREQUEST__>);
+
+impl Request {
+    /// # Safety
+    /// The request is the caller's to complete, and nothing else completes it.
+    pub(crate) unsafe fn new(request: WDFREQUEST) -> Option<Self> {
+        NonNull::new(request).map(Self)
+    }
+
+    /// Page "WdfRequestCompleteWithInformation". IRQL ≤ DISPATCH_LEVEL, and with no lock of ours
+    /// held: the last request of a handle may close its file object before this returns.
+    pub(crate) fn complete_with_information(self, status: NTSTATUS, information: usize) {
+        // SAFETY: ours, and gone with `self`.
+        unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTCOMPLETEWITHINFORMATION,
+                WdfRequestCompleteWithInformationTableIndex,
+                self.0.as_ptr(),
+                status,
+                information as u64,
+            )
+        };
+    }
+
+    /// See [`Self::complete_with_information`].
+    pub(crate) fn complete(self, status: NTSTATUS) {
+        self.complete_with_information(status, 0);
+    }
+
+    /// Page "WdfRequestForwardToIoQueue"; on failure it is still ours. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn forward_to_io_queue(self, queue: Queue) -> Result<(), (Self, NTSTATUS)> {
+        // SAFETY: ours, from another queue of the same device.
+        let status = unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTFORWARDTOIOQUEUE,
+                WdfRequestForwardToIoQueueTableIndex,
+                self.0.as_ptr(),
+                queue.0,
+            )
+        };
+        check(status).map_err(|status| (self, status))
+    }
+
+    /// Page "WdfRequestGetFileObject". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn file(&self) -> Option<File> {
+        // SAFETY: ours.
+        File::new(unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTGETFILEOBJECT,
+                WdfRequestGetFileObjectTableIndex,
+                self.0.as_ptr(),
+            )
+        })
+    }
+
+    /// The input of a METHOD_BUFFERED request; it shares its memory with the output. N.B. An input
+    /// of no bytes is an error. Page "WdfRequestRetrieveInputBuffer". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn input_buffer(&self) -> Result<&[u8], NTSTATUS> {
+        let mut buffer = ptr::null_mut();
+        let mut length = 0;
+        // SAFETY: ours; both places are ours to write.
+        check(unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTRETRIEVEINPUTBUFFER,
+                WdfRequestRetrieveInputBufferTableIndex,
+                self.0.as_ptr(),
+                0,
+                &raw mut buffer,
+                &raw mut length,
+            )
+        })?;
+        // SAFETY: buffered: a copy in system memory that nobody else has, until completion.
+        Ok(unsafe { core::slice::from_raw_parts(buffer.cast(), length) })
+    }
+
+    /// Completes a METHOD_BUFFERED request with `answer`, or with what is wrong with its buffer.
+    /// IRQL ≤ DISPATCH_LEVEL, and no lock of ours held.
+    pub(crate) fn complete_with<T: IntoBytes + Immutable>(self, answer: &T) {
+        let bytes = answer.as_bytes();
+        match self.output_buffer(bytes.len()) {
+            Ok(mut output) => {
+                output.push(bytes);
+                let written = output.written;
+                self.complete_with_information(wdk_sys::STATUS_SUCCESS, written);
+            }
+            Err(status) => self.complete(status),
+        }
+    }
+
+    /// The output of a METHOD_BUFFERED or METHOD_OUT_DIRECT request, of `minimum` bytes at least,
+    /// else STATUS_BUFFER_TOO_SMALL. Page "WdfRequestRetrieveOutputBuffer". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn output_buffer(&self, minimum: usize) -> Result<OutputBuffer<'_>, NTSTATUS> {
+        let mut buffer = ptr::null_mut();
+        let mut length = 0;
+        // SAFETY: ours; both places are ours to write.
+        check(unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTRETRIEVEOUTPUTBUFFER,
+                WdfRequestRetrieveOutputBufferTableIndex,
+                self.0.as_ptr(),
+                minimum,
+                &raw mut buffer,
+                &raw mut length,
+            )
+        })?;
+        Ok(OutputBuffer {
+            start: NonNull::new(buffer.cast()).ok_or(STATUS_INVALID_PARAMETER)?,
+            size: length,
+            written: 0,
+            request: PhantomData,
+        })
+    }
+}
+
+/// Output of a request, in system addresses. Write-only: in a METHOD_OUT_DIRECT request the
+/// client sees every write, and may write itself.
+pub(crate) struct OutputBuffer<'r> {
+    start: NonNull<u8>,
+    size: usize,
+    written: usize,
+    request: PhantomData<&'r Request>,
+}
+
+impl OutputBuffer<'_> {
+    /// Bytes so far.
+    pub(crate) const fn written(&self) -> usize {
+        self.written
+    }
+}
+
+impl Output for OutputBuffer<'_> {
+    fn room(&self) -> usize {
+        self.size.saturating_sub(self.written)
+    }
+
+    fn push(&mut self, record: &[u8]) {
+        if record.len() > self.room() {
+            return;
+        }
+        // SAFETY: `written` is at most `size`.
+        let to = unsafe { self.start.add(self.written) };
+        // SAFETY: there is room, and the buffer is locked in memory until completion.
+        unsafe { to.copy_from_nonoverlapping(NonNull::from(record).cast(), record.len()) };
+        self.written = self.written.saturating_add(record.len());
+    }
+}
