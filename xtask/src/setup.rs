@@ -102,3 +102,51 @@ fn system() -> System {
 fn is_root() -> bool {
     output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYTHING: Missing = Missing {
+        rust: true,
+        lld: true,
+        clang: true,
+    };
+
+    #[test]
+    fn on_debian_everything_comes_from_apt() {
+        let (reasons, commands) = plan(&EVERYTHING, System::Debian);
+        assert_eq!(reasons.len(), 3);
+        let programs: Vec<_> = commands.iter().map(|command| command[0]).collect();
+        assert_eq!(programs, ["apt-get", "apt-get"]);
+        for package in ["clang-19", "lld-19", "rustc-web", "rust-web-src"] {
+            assert!(commands[1].contains(&package), "{package}");
+        }
+    }
+
+    #[test]
+    fn where_debians_rust_is_not_to_be_had_rustup_adds_the_target() {
+        let (_, commands) = plan(&EVERYTHING, System::Ubuntu);
+        assert_eq!(commands[2], ["rustup", "target", "add", TARGET]);
+        assert!(!commands[1].contains(&"rustc-web"));
+    }
+
+    #[test]
+    fn what_is_there_is_not_installed_again() {
+        let missing = Missing {
+            rust: false,
+            lld: false,
+            clang: true,
+        };
+        let (reasons, commands) = plan(&missing, System::Debian);
+        assert_eq!(reasons.len(), 1);
+        let install = [
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "clang-19",
+        ];
+        assert_eq!(commands[1], install);
+    }
+}
