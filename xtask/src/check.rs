@@ -1,6 +1,6 @@
 //! Tests, lints and benchmarks.
 
-use std::fs;
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 
@@ -19,44 +19,71 @@ const PORTABLE: &[&str] = &[
     "xtask",
 ];
 
+/// Crates of the lab that are not default members: one is built for Windows, too, the other holds
+/// the kit and the images to what Microsoft says and needs both.
+const LAB: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
+
 /// Builds everything and runs every test.
 pub(crate) fn test() -> Result<()> {
-    let artifacts = build::all()?;
-    let Some(bindings) = &artifacts.bindings else {
+    if cfg!(windows) {
+        build::all()?;
         return run(cargo().arg("test").args(packages(PORTABLE)));
-    };
-    let lab = pe::lab().join("lab.json");
-    fs::write(&lab, artifacts.json()).with_context(|| lab.display().to_string())?;
-    run(cargo().arg("test").env("NTWATCH_LAB", &lab))?;
-    // The kit and the images, against what Microsoft's headers and metadata say.
-    run(cargo()
-        .args(["test", "-p", "ntwatch-wdk-check"])
-        .env("NTWATCH_LAB", &lab)
-        .env("NTWATCH_WDK_BINDINGS", bindings))
+    }
+    let lab = Lab::build()?;
+    run(&mut lab.cargo("test"))?;
+    run(lab.cargo("test").args(packages(LAB)))
 }
 
 /// Lints every crate.
 pub(crate) fn clippy() -> Result<()> {
-    let mut host = cargo();
-    host.args(["clippy", "--all-targets"]);
+    const STRICT: [&str; 2] = ["--", "--deny=warnings"];
     if cfg!(windows) {
-        host.args(packages(PORTABLE)).args(["-p", "ntwatch"]);
-    }
-    run(host.args(["--", "--deny=warnings"]))?;
-    if cfg!(windows) {
-        return Ok(());
+        let mut host = cargo();
+        host.args(["clippy", "--all-targets"])
+            .args(packages(PORTABLE));
+        return run(host.args(["-p", pe::DRIVER]).args(STRICT));
     }
     pe::clippy()?;
-    let wdk_build = workspace().join("lab/wdk/wdk-build/Cargo.toml");
-    let mut wdk_build_clippy = cargo();
-    wdk_build_clippy
+    let lab = Lab::build()?;
+    run(lab.cargo("clippy").arg("--all-targets").args(STRICT))?;
+    run(lab
+        .cargo("clippy")
+        .arg("--all-targets")
+        .args(packages(LAB))
+        .args(STRICT))?;
+    let mut wdk_build = cargo();
+    wdk_build
         .arg("clippy")
-        .arg("--manifest-path")
-        .arg(wdk_build);
-    wdk_build_clippy
         .arg("--target-dir")
         .arg(pe::lab().join("wdk-build"));
-    run(wdk_build_clippy.args(["--", "--deny=warnings"]))
+    wdk_build
+        .arg("--manifest-path")
+        .arg(workspace().join("lab/wdk/wdk-build/Cargo.toml"));
+    run(wdk_build.args(STRICT))
+}
+
+/// The lab as tests find it.
+struct Lab {
+    /// The file with the paths of all that is built.
+    paths: PathBuf,
+    bindings: PathBuf,
+}
+
+impl Lab {
+    fn build() -> Result<Self> {
+        let artifacts = build::all()?;
+        let paths = pe::lab().join("lab.json");
+        fs::write(&paths, artifacts.json()).with_context(|| paths.display().to_string())?;
+        let bindings = artifacts.bindings.context("the lab is for Linux")?;
+        Ok(Self { paths, bindings })
+    }
+
+    fn cargo(&self, subcommand: &str) -> Command {
+        let mut cargo = cargo();
+        cargo.arg(subcommand).env("NTWATCH_LAB", &self.paths);
+        cargo.env("NTWATCH_WDK_BINDINGS", &self.bindings);
+        cargo
+    }
 }
 
 /// Runs the benchmarks.
