@@ -22,7 +22,7 @@ use ntwatch_protocol::record::MAX_RECORD_SIZE;
 use ntwatch_ring::SessionRing;
 use wdk_sys::{
     NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDFFILEOBJECT__,
+    STATUS_SUCCESS, WDFFILEOBJECT__,
 };
 use zerocopy::FromZeros;
 
@@ -108,7 +108,7 @@ impl Session {
         if let Some(events) = &*events {
             let wanted = configure.ring_size as usize;
             if wanted != 0 && wanted != events.ring_size() {
-                return Err(STATUS_INVALID_PARAMETER);
+                return Err(STATUS_INVALID_DEVICE_STATE);
             }
             let mut feeds = STATE.feeds.lock();
             if let Some(Some(feed)) = feeds.slot(self.number) {
