@@ -13,6 +13,7 @@ use ntwatch_protocol::reader::{Record, View};
 use ntwatch_protocol::wide::Wide;
 use ntwatch_protocol::{lost, record::RecordHeader};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 /// Joins one stream.
 pub(crate) struct Joiner {
@@ -167,7 +168,7 @@ impl Joiner {
         } else {
             path.or(name)
         };
-        let image = image.and_then(|image| self.names.path(&image.to_string()));
+        let image = image.and_then(|image| self.names.path(&text(image)));
         self.table.start((start.pid, start.key), image.clone());
         let subsystem = start
             .known(known::SUBSYSTEM, start.subsystem)
@@ -179,7 +180,10 @@ impl Joiner {
                 create_time: Time::known(start.create_time),
                 image,
                 image_exact: Some(start.flag(flags::IMAGE_EXACT)),
-                command_line: start.command_line().and_then(text),
+                command_line: start
+                    .command_line()
+                    .map(text)
+                    .filter(|line| !line.is_empty()),
                 session: start.known(known::SESSION_ID, start.session_id),
                 user: start.user().and_then(|sid| self.names.user(sid)),
                 logon_id: start.known(known::LOGON_ID, Hex(start.logon_id)),
@@ -203,9 +207,7 @@ impl Joiner {
     fn process_exit(&mut self, exit: &View<'_, process::ProcessExit>) -> ProcessExit {
         self.introduce(exit.pid, Some(exit.key));
         let process = (exit.pid, exit.key);
-        let own = exit
-            .image()
-            .and_then(|image| self.names.path(&image.to_string()));
+        let own = exit.image().and_then(|image| self.names.path(&text(image)));
         let image = self.table.image(process).or(own);
         self.table.end(process);
         ProcessExit {
@@ -262,7 +264,7 @@ impl Joiner {
     }
 
     /// By key alone: the pid may have another bearer by now.
-    fn image(&self, pid: u32, key: Option<u64>) -> Option<std::sync::Arc<str>> {
+    fn image(&self, pid: u32, key: Option<u64>) -> Option<Arc<str>> {
         self.table.image((pid, key?))
     }
 
@@ -295,8 +297,11 @@ fn is_parent(bearer: &RunningProcess, child: &RunningProcess) -> bool {
         )
 }
 
-fn text(text: Wide<'_>) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_string())
+/// The text, with U+FFFD for a surrogate without partner. Most text takes a byte for each unit.
+fn text(wide: Wide<'_>) -> String {
+    let mut text = String::with_capacity(wide.len());
+    text.extend(wide.chars());
+    text
 }
 
 fn lost_events(lost: &lost::Lost) -> Lost {

@@ -6,9 +6,10 @@ use crate::event::{Counts, Event, Hex, SCHEMA, SessionInfo};
 use crate::filter::Filter;
 use crate::join::Joiner;
 use crate::names::Names;
+use crate::stats::Account;
 use crate::transport::{Fault, Transport};
-use ntwatch_protocol::ioctl;
-use ntwatch_protocol::reader::Records;
+use ntwatch_protocol::ioctl::{self, Stats};
+use ntwatch_protocol::reader::{Record, Records};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Weak};
@@ -28,8 +29,12 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// A thread of its own reads ahead, up to a few buffers, so that joining and reading overlap.
 pub struct Watch {
     joiner: Joiner,
+    /// The kinds that were asked for.
+    wanted: Vec<Kind>,
+    /// The driver's counters when the session began.
+    at_start: Stats,
     received: Counts,
-    lost: Counts,
+    announced: Counts,
     end: Option<End>,
     reader: Reader,
     driver: Driver,
@@ -61,8 +66,8 @@ impl Watch {
     pub(crate) fn begin(driver: Driver, filter: &Filter) -> Result<Self, Error> {
         let transport = driver.transport();
         let names = Names::new(Arc::clone(transport)).map_err(driver.cannot("ask for volumes"))?;
-        let filter_resolved = filter.resolve(names.volumes())?;
-        let configure = filter_resolved.to_bytes()?;
+        let resolved = filter.resolve(names.volumes())?;
+        let configure = resolved.to_bytes()?;
         let host = driver.host()?;
         let snapshot = || {
             transport
@@ -84,19 +89,25 @@ impl Watch {
         transport
             .control(ioctl::CONFIGURE, &configure, &mut [])
             .map_err(driver.cannot("begin a session"))?;
+        let at_start = driver.stats()?;
+        // From here on the driver's ring fills; the snapshot may take its time.
+        let reader = Reader::start(Arc::clone(transport));
         let after = snapshot()?;
         // Who does not want starts does not want to know what started earlier.
         let wanted = filter.wants(Kind::ProcessStart);
-        joiner.snapshots(before, after, |process| {
-            wanted && filter_resolved.passes(process)
-        });
+        joiner.snapshots(before, after, |process| wanted && resolved.passes(process));
 
         Ok(Self {
             joiner,
+            wanted: Kind::EVENTS
+                .into_iter()
+                .filter(|kind| filter.wants(*kind))
+                .collect(),
+            at_start,
             received: Counts::default(),
-            lost: Counts::default(),
+            announced: Counts::default(),
             end: None,
-            reader: Reader::start(Arc::clone(transport)),
+            reader,
             driver,
         })
     }
@@ -119,10 +130,19 @@ impl Watch {
         &self.received
     }
 
-    /// The events that the driver has announced as lost so far.
+    /// How many events this session should have had and has not: those that the stream has told
+    /// of and, by the driver's counters `now`, those that it has not told of yet.
     #[must_use]
-    pub const fn announced_lost(&self) -> &Counts {
-        &self.lost
+    pub fn lost(&self, now: Option<&Stats>) -> u64 {
+        let counted = now.map_or(0, |now| {
+            let lost = |stats, kind| Account::of(stats, kind).lost();
+            let wanted = self.wanted.iter();
+            wanted
+                .map(|kind| lost(now, *kind).saturating_sub(lost(&self.at_start, *kind)))
+                .sum()
+        });
+        // What the driver tells of and what it counts are the same losses.
+        counted.max(self.announced.total())
     }
 
     /// Why the stream ended, once it has.
@@ -202,9 +222,9 @@ impl Watch {
         Ok(())
     }
 
-    fn count(&mut self, record: &ntwatch_protocol::reader::Record<'_>) {
-        if let ntwatch_protocol::reader::Record::Lost(lost) = record {
-            for (sum, count) in self.lost.0.iter_mut().zip(lost.counts) {
+    fn count(&mut self, record: &Record<'_>) {
+        if let Record::Lost(lost) = record {
+            for (sum, count) in self.announced.0.iter_mut().zip(lost.counts) {
                 *sum = sum.saturating_add(count);
             }
         } else if let Some(count) = self.received.0.get_mut(usize::from(record.header().kind)) {

@@ -379,7 +379,7 @@ fn losses_are_told_where_they_happened_and_add_up() {
     assert_eq!(line["lost"], json!({"process_start": 7}));
     assert_eq!(line["last_seq"], FIRST_SEQ + 7);
     assert_eq!(watch.received().total(), 2);
-    assert_eq!(watch.announced_lost().total(), 7);
+    assert_eq!(watch.lost(None), 7);
     let account = Account::of(&watch.driver().stats().unwrap(), Kind::ProcessStart);
     assert!(account.balances());
     assert_eq!(

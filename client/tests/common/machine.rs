@@ -21,7 +21,7 @@ pub(crate) enum AtEnd {
     Pend,
     /// Somebody shuts the driver down.
     ShutDown,
-    /// The machine is gone.
+    /// The machine is gone, once the client has what it asks for at the start.
     Die,
 }
 

@@ -2,7 +2,6 @@
 
 use crate::common::machine::{AtEnd, Machine, STATUS_CANCELLED, STATUS_PENDING};
 use crate::common::records::MIDNIGHT;
-use ntwatch_client::protocol::ioctl::READ_EVENTS;
 use ntwatch_lab_link::{
     Answer, Host, LinkError, Process, Query, Reply, Request, Volume, decode, receive, send,
 };
@@ -45,6 +44,7 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
             },
         )
     };
+    let (mut reads_pended, mut snapshots) = (0, 0);
     while receive(stream, &mut frame)? {
         match decode(&frame)? {
             Request::Open { .. } => complete(0, machine.open_status, &[])?,
@@ -54,21 +54,23 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
                 input,
                 output_len,
             } => {
-                if code == READ_EVENTS && machine.at_end == AtEnd::Die && machine.batches.is_empty()
-                {
-                    return Ok(());
-                }
                 let (status, output) = machine.control(code, input, output_len as usize);
-                if status != STATUS_PENDING {
+                if status == STATUS_PENDING {
+                    reads_pended += 1;
+                } else {
                     complete(tag, status, &output)?;
                 }
             }
             // Only a read that pends is still there to be cancelled.
             Request::Cancel { tag } => complete(tag, STATUS_CANCELLED, &[])?,
             Request::Query { tag, query } => {
+                snapshots += u32::from(query == Query::Processes);
                 let answer = answer(query);
                 send(stream, &Reply::Answer { tag, answer })?;
             }
+        }
+        if machine.at_end == AtEnd::Die && reads_pended > 0 && snapshots == 2 {
+            break;
         }
     }
     Ok(())

@@ -20,15 +20,21 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new() -> Self {
         let stdout = io::stdout();
-        let choice = AutoStream::choice(&stdout);
+        let colours = AutoStream::choice(&stdout) != ColorChoice::Never;
         let width = stdout
             .is_terminal()
             .then(terminal_size::terminal_size)
             .flatten()
             .map(|(width, _)| usize::from(width.0));
+        let to = if colours {
+            AutoStream::always(stdout)
+        } else {
+            // Passes everything through. Nothing here needs to be stripped.
+            AutoStream::always_ansi(stdout)
+        };
         Self {
-            to: BufWriter::with_capacity(BUFFER, AutoStream::new(stdout, choice)),
-            colours: choice != ColorChoice::Never,
+            to: BufWriter::with_capacity(BUFFER, to),
+            colours,
             width,
         }
     }

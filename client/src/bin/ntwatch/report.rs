@@ -30,35 +30,18 @@ impl Summary {
         watch: &Watch,
         shown: u64,
         time: Duration,
-        at_start: &Stats,
         stats: Result<Stats, Error>,
     ) -> Self {
-        let announced = watch.announced_lost().total();
-        let counted = stats
-            .as_ref()
-            .map_or(0, |at_end| counted_lost(at_start, at_end));
         Self {
             shown,
             unshown: watch.received().total().saturating_sub(shown),
             time,
             shut_down: watch.end() == Some(End::DriverShutdown),
             received: *watch.received(),
-            // Losses at the very end are counted and not announced any more.
-            lost: announced.max(counted),
+            lost: watch.lost(stats.as_ref().ok()),
             stats,
         }
     }
-}
-
-/// What the driver counted as lost between two moments of a session.
-fn counted_lost(at_start: &Stats, at_end: &Stats) -> u64 {
-    Kind::EVENTS
-        .into_iter()
-        .map(|kind| (Account::of(at_start, kind), Account::of(at_end, kind)))
-        .filter(|(_, end)| end.session_captured != 0)
-        .fold(0, |sum, (start, end)| {
-            sum + end.lost().saturating_sub(start.lost())
-        })
 }
 
 impl fmt::Display for Summary {

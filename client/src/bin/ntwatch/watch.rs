@@ -16,7 +16,6 @@ const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Failure> {
     let mut watch = Driver::open(device)?.watch(&options.filter())?;
-    let at_start = watch.driver().stats()?;
     let began = Instant::now();
     stop_on_signal(watch.stopper())?;
     if let Some(time) = options.time {
@@ -33,8 +32,8 @@ pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Fail
         unshown?;
     }
 
-    let at_end = watch.driver().stats();
-    let summary = report::Summary::new(&watch, shown, began.elapsed(), &at_start, at_end);
+    let stats = watch.driver().stats();
+    let summary = report::Summary::new(&watch, shown, began.elapsed(), stats);
     eprint!("{summary}");
     Ok(if options.fail_on_loss && summary.lost != 0 {
         ExitCode::from(EVENTS_LOST)
