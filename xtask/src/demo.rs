@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !status.success() {
         bail!("ntwatch failed: {status}");
     }
-    command::run(Command::new(artifacts.path("ntwatch")?).args(["--device", &device, "stats"]))
+    nthost.stop()
 }
 
 /// Activity to look at: a compiler and what it starts.
@@ -108,7 +108,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The running nthost; it ends with the demo.
+/// The running nthost. It ends with the demo, however that ends.
 struct Server(Child);
 
 impl Server {
@@ -122,6 +122,20 @@ impl Server {
                 bail!("nthost did not serve within {} seconds", STARTUP.as_secs());
             }
             thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Asks it to unload the driver and to end; it says what it found left behind.
+    fn stop(&mut self) -> Result<()> {
+        command::run(
+            Command::new("kill")
+                .arg("-TERM")
+                .arg(self.0.id().to_string()),
+        )?;
+        let status = self.0.wait()?;
+        if !status.success() {
+            bail!("nthost failed: {status}");
         }
         Ok(())
     }
