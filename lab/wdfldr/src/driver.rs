@@ -12,6 +12,7 @@ use windows_sys::Win32::Foundation::{
 };
 
 use crate::device::{Device, dispatch};
+use crate::job::Jobs;
 use crate::kmdf::*;
 use crate::loader::Binding;
 use crate::nt::{self, Error, SpinLock};
@@ -20,6 +21,7 @@ use crate::object::{self, Attributes, Body, Kind, List, Object, delete_root};
 /// A driver that bound to the framework and called `WdfDriverCreate`.
 pub(crate) struct Driver {
     wdm: *mut DRIVER_OBJECT,
+    binding: *const Binding,
     /// Ends with NUL.
     registry_path: Vec<u16>,
     unload: PFN_WDF_DRIVER_UNLOAD,
@@ -30,7 +32,7 @@ pub(crate) struct Driver {
     pub(crate) devices: SpinLock<List<Device>>,
 }
 
-// SAFETY: the driver object outlives the binding; only its address is kept.
+// SAFETY: the driver object and the binding outlive the driver; neither is written through here.
 unsafe impl Send for Driver {}
 // SAFETY: as above.
 unsafe impl Sync for Driver {}
@@ -42,6 +44,11 @@ impl Body for Driver {
 impl Driver {
     pub(crate) fn wdm(&self) -> *mut DRIVER_OBJECT {
         self.wdm
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        // SAFETY: the binding is freed after its driver is gone.
+        unsafe { (*self.binding).jobs() }
     }
 }
 
@@ -110,6 +117,7 @@ unsafe fn create_driver(
     let attributes = unsafe { Attributes::read(attributes) }?;
     let body = Driver {
         wdm: driver_object,
+        binding: globals.cast(),
         // SAFETY: the driver's registry path.
         registry_path: unsafe { copy_with_nul(registry_path) }?,
         unload: config.EvtDriverUnload,

@@ -21,6 +21,7 @@ extern crate alloc;
 mod device;
 mod driver;
 mod file;
+mod job;
 mod kmdf;
 mod loader;
 mod lock;
@@ -34,3 +35,6 @@ mod runtime;
 mod security;
 mod table;
 mod work_item;
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use windows_sys::Win32::Foundation::{
 };
 
 use crate::driver::{self, extension_key};
+use crate::job::Jobs;
 use crate::kmdf::*;
 use crate::nt::{self, Error};
 use crate::table;
@@ -23,10 +24,19 @@ use crate::table;
 const MAJOR: u32 = 1;
 const MINOR: u32 = 31;
 
-/// One driver's use of the framework, found again by its driver object.
-pub(crate) struct Binding;
+/// One driver's use of the framework, found again by its driver object. The driver knows the
+/// first part of it.
+#[repr(C)]
+pub(crate) struct Binding {
+    globals: WDF_DRIVER_GLOBALS,
+    jobs: Jobs,
+}
 
 impl Binding {
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// # Safety
     /// The driver object is a live one.
     pub(crate) unsafe fn of_driver_object(
@@ -83,13 +93,17 @@ unsafe fn bind(
         nt::debug_print(c"the driver was built for another KMDF than 1.31 or before");
         return Err(STATUS_REVISION_MISMATCH);
     }
-    let globals = nt::try_box(WDF_DRIVER_GLOBALS {
-        Driver: ptr::null_mut(),
-        DriverFlags: 0,
-        DriverTag: u32::from_le_bytes(*b"WdfD"),
-        DriverName: [0; 32],
-        DisplaceDriverUnload: 0,
+    let binding = nt::try_box(Binding {
+        globals: WDF_DRIVER_GLOBALS {
+            Driver: ptr::null_mut(),
+            DriverFlags: 0,
+            DriverTag: u32::from_le_bytes(*b"WdfD"),
+            DriverName: [0; 32],
+            DisplaceDriverUnload: 0,
+        },
+        jobs: Jobs::new(),
     })?;
+    binding.jobs.initialize();
     let mut extension = ptr::null_mut();
     // SAFETY: the caller's driver object; one pointer is stored below.
     nt::check(unsafe {
@@ -100,7 +114,7 @@ unsafe fn bind(
             &mut extension,
         )
     })?;
-    let globals = Box::into_raw(globals);
+    let globals: PWDF_DRIVER_GLOBALS = Box::into_raw(binding).cast();
     // SAFETY: the extension was allocated for this pointer.
     unsafe { extension.cast::<PWDF_DRIVER_GLOBALS>().write(globals) };
     // N.B. Since KMDF 1.15 the driver keeps a pointer to the framework's table, not a copy.
@@ -125,7 +139,10 @@ pub(crate) unsafe extern "system" fn WdfVersionUnbind(
     let globals: PWDF_DRIVER_GLOBALS = globals.cast();
     // SAFETY: the caller's promise.
     unsafe { driver::destroy(globals) };
-    // SAFETY: allocated by `bind`, given back once.
-    drop(unsafe { Box::from_raw(globals) });
+    let binding: *mut Binding = globals.cast();
+    // SAFETY: allocated by `bind`.
+    unsafe { (*binding).jobs() }.wait();
+    // SAFETY: allocated by `bind`, given back once; nobody is left who knows it.
+    drop(unsafe { Box::from_raw(binding) });
     STATUS_SUCCESS
 }

@@ -6,14 +6,12 @@ use windows_sys::Win32::Foundation::{
 };
 
 use core::ffi::c_void;
-use core::ptr::NonNull;
 
 use crate::device::Device;
+use crate::job;
 use crate::kmdf::*;
 use crate::nt::{self, Error, Event, SpinLock};
-use crate::object::{
-    self, Attributes, Body, Header, Kind, Object, Ref, create_child_with, hand_out,
-};
+use crate::object::{self, Attributes, Body, Header, Kind, Object, create_child_with, hand_out};
 
 /// A callback for a system thread.
 ///
@@ -52,10 +50,19 @@ impl Object<WorkItem> {
         state.queued = true;
         state.pending += 1;
         self.idle.clear();
-        let context = self.reference().into_raw();
-        // SAFETY: the flag says that the item is not queued; the context is a reference to it,
-        // which `run` takes back.
-        unsafe { self.item.queue(run, context.as_ptr().cast()) };
+        // SAFETY: the flag says that the item is not queued; `run` expects a work item.
+        unsafe { job::queue(&self.item, run, self) };
+    }
+
+    fn run(&self) {
+        self.state.lock().queued = false;
+        // SAFETY: the driver's callback with its handle.
+        unsafe { (self.callback)(self.handle()) };
+        let mut state = self.state.lock();
+        state.pending -= 1;
+        if state.pending == 0 {
+            self.idle.set();
+        }
     }
 
     fn flush(&self) {
@@ -64,19 +71,8 @@ impl Object<WorkItem> {
 }
 
 unsafe extern "system" fn run(_: *mut DEVICE_OBJECT, context: *mut c_void) {
-    let Some(context) = NonNull::new(context.cast::<Header>()) else {
-        return;
-    };
-    // SAFETY: `enqueue` left this reference.
-    let item = unsafe { Ref::<WorkItem>::from_raw(context) };
-    item.state.lock().queued = false;
-    // SAFETY: the driver's callback with its handle.
-    unsafe { (item.callback)(item.handle()) };
-    let mut state = item.state.lock();
-    state.pending -= 1;
-    if state.pending == 0 {
-        item.idle.set();
-    }
+    // SAFETY: `enqueue` queued this with a work item.
+    unsafe { job::run::<WorkItem>(context, Object::run) };
 }
 
 pub(crate) unsafe extern "system" fn create(

@@ -76,7 +76,8 @@ impl Body for Device {
     const KIND: Kind = Kind::Device;
 
     fn dispose(this: &Object<Self>) {
-        for link in core::mem::take(&mut *this.links.lock()) {
+        let links = core::mem::take(&mut *this.links.lock());
+        for link in links {
             nt::delete_symbolic_link(&link.as_unicode());
         }
         *this.default_queue.lock() = None;

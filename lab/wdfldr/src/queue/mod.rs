@@ -8,15 +8,15 @@ mod present;
 mod state;
 
 use core::ffi::c_void;
-use core::ptr::NonNull;
 
 use windows_sys::Wdk::Foundation::DEVICE_OBJECT;
 use windows_sys::Win32::Foundation::STATUS_CANCELLED;
 
 use crate::device::Device;
+use crate::job;
 use crate::kmdf::*;
 use crate::nt::{self, Error, Event, Irp, SpinLock};
-use crate::object::{Body, Header, Kind, List, Object, Ref};
+use crate::object::{Body, Kind, List, Object, Ref};
 use crate::request::{self, Request};
 
 pub(crate) use api::*;
@@ -203,21 +203,19 @@ impl Object<Queue> {
         if core::mem::replace(&mut state.work_queued, true) {
             return;
         }
-        let context = self.reference().into_raw();
-        // SAFETY: the flag says that the item is not queued; the context is a reference to the
-        // queue, which `work` takes back.
-        unsafe { item.queue(work, context.as_ptr().cast()) };
+        // SAFETY: the flag says that the item is not queued; `work` expects a queue.
+        unsafe { job::queue(item, work, self) };
     }
 }
 
 /// What had to wait for PASSIVE_LEVEL.
 unsafe extern "system" fn work(_: *mut DEVICE_OBJECT, context: *mut c_void) {
-    let Some(context) = NonNull::new(context.cast::<Header>()) else {
-        return;
-    };
-    // SAFETY: `schedule` left this reference.
-    let queue = unsafe { Ref::<Queue>::from_raw(context) };
-    queue.state.lock().work_queued = false;
-    queue.present_cancelled();
-    queue.dispatch();
+    // SAFETY: `schedule` queued this with a queue.
+    unsafe {
+        job::run::<Queue>(context, |queue| {
+            queue.state.lock().work_queued = false;
+            queue.present_cancelled();
+            queue.dispatch();
+        });
+    }
 }
