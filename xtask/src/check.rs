@@ -19,6 +19,8 @@ const PORTABLE: &[&str] = &[
     "xtask",
 ];
 
+const BENCHES: &str = "ntwatch-benches";
+
 /// Crates of the lab that are not default members: one is built for Windows, too, the other holds
 /// the kit and the images to what Microsoft says and needs both.
 const LAB: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
@@ -27,11 +29,22 @@ const LAB: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
 pub(crate) fn test() -> Result<()> {
     if cfg!(windows) {
         build::all()?;
-        return run(cargo().arg("test").args(packages(PORTABLE)));
+        run(cargo().arg("test").args(packages(PORTABLE)))?;
+        return loom();
     }
     let lab = Lab::build()?;
     run(&mut lab.cargo("test"))?;
-    run(lab.cargo("test").args(packages(LAB)))
+    run(lab.cargo("test").args(packages(LAB)))?;
+    loom()
+}
+
+/// Explores the orderings of the rings: a build of its own, with loom's atomics.
+fn loom() -> Result<()> {
+    let mut loom = cargo();
+    loom.args(["test", "--release", "-p", "ntwatch-ring", "--test", "loom"]);
+    loom.arg("--target-dir")
+        .arg(workspace().join("target/loom"));
+    run(loom.env("RUSTFLAGS", "--cfg loom"))
 }
 
 /// Lints every crate.
@@ -88,7 +101,7 @@ impl Lab {
 
 /// Runs the benchmarks.
 pub(crate) fn bench() -> Result<()> {
-    run(cargo().args(["bench", "-p", "ntwatch-benches"]))
+    run(cargo().args(["bench", "-p", BENCHES]))
 }
 
 fn packages<'a>(names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
