@@ -70,13 +70,10 @@ impl<K: Fn()> Drop for Reservation<'_, K> {
     #[inline]
     fn drop(&mut self) {
         let start = self.padding.end;
-        // Release: what was written into the record. Pairs with the acquire in `Consumer::peek`.
-        self.ring
-            .memory
-            .word(start)
-            .store(self.header.0, Ordering::Release);
+        let word = self.ring.memory.word(start);
         // The consumer may be at the padding, which it would skip to get to the record.
-        if self.ring.sleep.must_kick(self.padding.start..=start) {
+        let here = self.padding.start..=start;
+        if self.ring.sleep.must_kick(word, self.header.0, here) {
             (self.kick)();
         }
     }

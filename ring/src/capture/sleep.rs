@@ -1,7 +1,7 @@
 //! Who runs the consumer: one word, and every way it changes.
 
 use crate::line::Line;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence, store_then_load};
 use core::ops::RangeInclusive;
 
 /// A kick or a call was made, and its run has not begun.
@@ -23,12 +23,19 @@ impl Sleep {
         Self(Line::new(AtomicU64::new(0)))
     }
 
-    /// A producer has stored a header: is it to kick the consumer, which may be at any of `here`?
+    /// A producer stores the header of its record: is it then to kick the consumer, which may be at
+    /// any of `here`?
     #[inline]
-    pub(super) fn must_kick(&self, here: RangeInclusive<u64>) -> bool {
-        // Pairs with the fence in `doze`: either the consumer sees the header, or we see it doze.
-        fence(Ordering::SeqCst);
-        let now = self.0.load(Ordering::Relaxed);
+    pub(super) fn must_kick(
+        &self,
+        word: &AtomicU64,
+        header: u64,
+        here: RangeInclusive<u64>,
+    ) -> bool {
+        // Also releases what was written into the record, which pairs with the acquire in
+        // `Consumer::peek`. Pairs with the fence in `doze`: either the consumer sees the header,
+        // or we see it doze.
+        let now = store_then_load(word, header, &self.0);
         here.contains(&(now & !DOZING)) && self.wake(now, here)
     }
 
