@@ -55,11 +55,8 @@ use sleep::Sleep;
 
 /// The capture ring. See the [module](self) for how it works.
 pub struct CaptureRing<'m> {
-    memory: Memory<'m>,
-    /// Bytes that only [`Priority::High`] may use.
-    reserved: u64,
-    /// The longest content, in bytes.
-    longest: u64,
+    /// Everyone reads it all the time, so it is apart from what anyone writes.
+    memory: Line<Memory<'m>>,
     producers: Line<Producers>,
     /// Up to here the consumer has read and zeroed. Only the consumer writes it.
     tail: Line<AtomicU64>,
@@ -72,6 +69,8 @@ struct Producers {
     /// `tail + capacity` as some producer last saw it: `head` may go so far. It may lag, and
     /// even step back; it saves the producers from fetching the consumer's line each time.
     limit: AtomicU64,
+    /// Bytes that only [`Priority::High`] may use.
+    reserved: u64,
 }
 
 impl<'m> CaptureRing<'m> {
@@ -86,13 +85,11 @@ impl<'m> CaptureRing<'m> {
         let memory = Memory::new(memory)?;
         let capacity = memory.capacity();
         Ok(Self {
-            reserved: size::reserved(reserved, capacity)?,
-            // Half, so that a record and the padding before it always fit into an empty ring.
-            longest: capacity / 2 - header::SIZE,
-            memory,
+            memory: Line::new(memory),
             producers: Line::new(Producers {
                 head: AtomicU64::new(0),
                 limit: AtomicU64::new(capacity),
+                reserved: size::reserved(reserved, capacity)?,
             }),
             tail: Line::new(AtomicU64::new(0)),
             sleep: Sleep::new(),
@@ -104,9 +101,10 @@ impl<'m> CaptureRing<'m> {
         self.memory.capacity() as usize
     }
 
-    /// Bytes of the longest record that can ever fit: half of the ring less a header.
+    /// Bytes of the longest record that can ever fit: half of the ring less a header. So a record
+    /// and the padding before it always fit into an empty ring.
     pub fn longest_record(&self) -> usize {
-        self.longest as usize
+        self.capacity() / 2 - header::SIZE as usize
     }
 
     /// Reserves a record of `len` zeroed, 8-byte aligned bytes. `tag` is the caller's own, and is
@@ -125,17 +123,20 @@ impl<'m> CaptureRing<'m> {
         priority: Priority,
         kick: K,
     ) -> Result<Reservation<'_, K>, Full> {
-        let len = len as u64;
-        if len > self.longest {
+        if len > self.longest_record() {
             return Err(Full);
         }
-        let size = record_size(len);
+        let size = record_size(len as u64);
+        let capacity = self.memory.capacity();
+        let Producers {
+            head,
+            limit,
+            reserved,
+        } = &*self.producers;
         let spare = match priority {
-            Priority::Normal => self.reserved,
+            Priority::Normal => *reserved,
             Priority::High => 0,
         };
-        let capacity = self.memory.capacity();
-        let Producers { head, limit } = &*self.producers;
 
         let mut claim = head.load(Ordering::Relaxed);
         loop {
@@ -155,7 +156,7 @@ impl<'m> CaptureRing<'m> {
             // Relaxed: `head` only tells the producers apart. Positions never come back, so it is
             // still where this thread read it, or the exchange fails.
             match head.compare_exchange_weak(claim, end, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(Reservation::new(self, claim..start, tag, len, kick)),
+                Ok(_) => return Ok(Reservation::new(self, claim..start, tag, len as u64, kick)),
                 Err(now) => claim = now,
             }
         }

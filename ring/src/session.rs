@@ -19,7 +19,7 @@ const SIZE_FIELD: u64 = 4;
 
 /// The session ring. See the [module](self) for how it works.
 pub struct SessionRing<'m> {
-    memory: Memory<'m>,
+    memory: Line<Memory<'m>>,
     /// Bytes that only [`Priority::High`] may use.
     reserved: u64,
     producer: Line<Side>,
@@ -67,7 +67,7 @@ impl<'m> SessionRing<'m> {
         let memory = Memory::new(memory)?;
         Ok(Self {
             reserved: size::reserved(reserved, memory.capacity())?,
-            memory,
+            memory: Line::new(memory),
             producer: Side::new(),
             consumer: Side::new(),
         })
