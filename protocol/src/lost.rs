@@ -14,8 +14,9 @@ pub mod stage {
 /// Events are missing here, as many as [`Lost::counts`] says.
 ///
 /// For stage `session` the sequence numbers are the first and last that were left out, and the
-/// record bears the last one itself. Events lost in capture never had a number: the record has
-/// one of its own, and first and last are those of the events that it stands between.
+/// record bears the last one itself; or the last but one, if a loss in capture is announced right
+/// behind it, with the last one. Events lost in capture never had a number: the record has one of
+/// its own, and first and last are those of the events that it stands between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct Lost {
