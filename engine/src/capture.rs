@@ -13,7 +13,7 @@ use ntwatch_ring::{CaptureRing, Priority};
 pub use crate::form::{ProcessExit, ProcessStart};
 
 /// Bytes of the capture ring in the driver.
-pub const RING_SIZE: usize = 8 << 20;
+pub const RING_SIZE: usize = 16 << 20;
 /// Bytes of a capture ring that only process starts and exits may use.
 #[must_use]
 pub const fn reserve(ring_size: usize) -> usize {

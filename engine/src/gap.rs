@@ -84,12 +84,19 @@ impl Gaps {
 
     /// Hands the announcements to `tell`, in order of their numbers, and forgets them.
     pub(crate) fn take(&mut self, mut tell: impl FnMut(&[u8])) {
-        let session = self.session.take().map(|gap| gap.record(stage::SESSION));
-        let capture = self.capture.take().map(|gap| gap.record(stage::CAPTURE));
-        let capture_first = match (&session, &capture) {
-            (Some(session), Some(capture)) => capture.header.seq < session.header.seq,
-            _ => false,
-        };
+        let (mut session, mut capture) = (self.session.take(), self.capture.take());
+        let mut capture_first = false;
+        if let (Some(session), Some(capture)) = (&mut session, &mut capture) {
+            capture_first = capture.seq < session.first_seq;
+            if !capture_first && capture.seq < session.seq {
+                // The capture's number is among those that the session lost, which are all free:
+                // the last two of them keep the announcements in order.
+                capture.seq = session.last_seq;
+                session.seq = session.last_seq.saturating_sub(1);
+            }
+        }
+        let session = session.map(|gap| gap.record(stage::SESSION));
+        let capture = capture.map(|gap| gap.record(stage::CAPTURE));
         let in_order = if capture_first {
             [capture, session]
         } else {

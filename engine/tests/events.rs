@@ -246,14 +246,15 @@ proptest! {
             for record in records(read) {
                 let header = *record.header();
                 prop_assert!(header.seq > last_seq);
-                last_seq = header.seq;
                 match record {
                     Record::Lost(lost) if lost.stage == stage::SESSION => {
+                        prop_assert!(lost.first_seq > last_seq, "what was told is not lost");
                         announced = sum(&announced, &lost.counts);
                     }
                     Record::Lost(_) => {}
                     _ => events[usize::from(header.kind)] += 1,
                 }
+                last_seq = header.seq;
             }
             let feed = machine.feeds.slot(session).unwrap().as_ref().unwrap();
             prop_assert_eq!(&events, machine.readers[session].delivered());
