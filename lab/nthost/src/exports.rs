@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::{ke, ob};
+use crate::{ex, io, ke, mm, ob, ps, rtl, se};
 
 /// One exported function or variable.
 pub struct Export {
@@ -57,9 +57,33 @@ pub(crate) use exports;
 
 /// Every list. A new module with exports is named here.
 static LISTS: &[&[Export]] = &[
+    ex::locks::EXPORTS,
+    ex::misc::EXPORTS,
+    ex::pool::EXPORTS,
+    ex::rundown::EXPORTS,
+    io::cancel::EXPORTS,
+    io::complete::EXPORTS,
+    io::device::EXPORTS,
+    io::extension::EXPORTS,
+    io::work_item::EXPORTS,
+    ke::bug_check::EXPORTS,
     ke::clock::EXPORTS,
+    ke::event::EXPORTS,
     ke::irql::EXPORTS,
+    ke::spin_lock::EXPORTS,
+    mm::mdl::EXPORTS,
+    mm::routine::EXPORTS,
+    ob::handle::EXPORTS,
     ob::reference::EXPORTS,
+    ob::types::EXPORTS,
+    ps::notify::EXPORTS,
+    ps::query::EXPORTS,
+    se::information::EXPORTS,
+    rtl::debug::EXPORTS,
+    rtl::memory::EXPORTS,
+    rtl::security::EXPORTS,
+    rtl::string::EXPORTS,
+    rtl::version::EXPORTS,
 ];
 
 /// Looks up an export of ntoskrnl.exe or hal.dll.

@@ -4,9 +4,13 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::ex::{Pool, WorkerPool};
+use crate::io::Io;
 use crate::ke::Clock;
+use crate::loader::Modules;
 use crate::ob::{Census, ObjectRef};
 use crate::ps::{Process, Ps, Thread};
+use crate::rtl::Log;
 
 /// What a machine is booted with.
 #[derive(Debug, Clone, Default)]
@@ -25,16 +29,32 @@ pub struct Kernel {
     pub objects: Arc<Census>,
     /// Processes and threads.
     pub ps: Ps,
+    /// Devices, files and requests.
+    pub io: Io,
+    /// Images loaded.
+    pub modules: Modules,
+    /// Memory of drivers.
+    pub pool: Pool,
+    /// Threads for the work drivers queue.
+    pub workers: WorkerPool,
+    /// What drivers print.
+    pub log: Log,
 }
 
 impl Kernel {
     /// Boots a machine: the System process exists, nothing is loaded.
     pub fn boot(config: Config) -> Arc<Kernel> {
         let objects = Arc::new(Census::default());
+        let clock = Clock::new(config.time);
         Arc::new(Kernel {
-            clock: Clock::new(config.time),
-            ps: Ps::new(&objects),
+            ps: Ps::new(&objects, clock.now()),
+            clock,
             objects,
+            io: Io::default(),
+            modules: Modules::default(),
+            pool: Pool::default(),
+            workers: WorkerPool::default(),
+            log: Log::default(),
         })
     }
 

@@ -2,9 +2,9 @@
 //!
 //! nthost maps a driver (`ntwatch.sys`) and its framework (`wdfldr.sys`) as the Windows loader
 //! would and runs them natively. The functions they import from ntoskrnl.exe are the
-//! `extern "win64"` functions of this crate, grouped as the kernel groups them: `ke` (threads,
-//! IRQL, waits), `ex` (pool, work items), `mm`, `ob` (objects), `io` (devices, IRPs),
-//! `ps` (processes), `se` (tokens), `rtl` and `cm` (registry).
+//! `extern "win64"` functions of this crate, grouped as the kernel groups them: [`ke`] (threads,
+//! IRQL, waits), [`ex`] (pool, work items), [`mm`], [`ob`] (objects), [`io`] (devices, IRPs),
+//! [`ps`] (processes), [`se`] (tokens) and [`rtl`].
 //!
 //! A [`Kernel`] is one machine. Any number live in one process; a kernel function finds its own
 //! through the thread it runs on, which [`Kernel::enter`] sets.
@@ -12,14 +12,20 @@
 //! What runs here is the shipped binary against a model. It shows nothing about Windows itself.
 
 // Kernel functions keep their documented names.
-#![allow(non_snake_case)]
+#![allow(non_snake_case, non_upper_case_globals)]
 
+pub mod ex;
 pub mod exports;
+pub mod io;
 pub mod ke;
 mod kernel;
+mod leak;
 pub mod loader;
+pub mod mm;
 pub mod ob;
 pub mod ps;
+pub mod rtl;
 pub mod se;
 
 pub use kernel::{Config, Current, Kernel};
+pub use leak::{Leak, LeakReport};

@@ -39,6 +39,20 @@ impl ThreadState {
         self.irql.swap(irql, Ordering::Relaxed)
     }
 
+    /// As `KeEnterCriticalRegion`, of this thread.
+    pub(crate) fn enter_critical_region(&self) {
+        self.critical.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// As `KeLeaveCriticalRegion`, of this thread.
+    pub(crate) fn leave_critical_region(&self) {
+        let before = self.critical.fetch_sub(1, Ordering::Relaxed);
+        assert!(
+            before > 0,
+            "KeLeaveCriticalRegion outside of a critical region"
+        );
+    }
+
     /// How many critical and guarded regions the thread is in.
     pub fn regions(&self) -> i32 {
         self.critical.load(Ordering::Relaxed) + self.guarded.load(Ordering::Relaxed)
@@ -90,18 +104,12 @@ extern "win64" fn KeAreAllApcsDisabled() -> u8 {
 
 /// IRQL ≤ APC_LEVEL.
 extern "win64" fn KeEnterCriticalRegion() {
-    Current::with(|current| current.thread.ke.critical.fetch_add(1, Ordering::Relaxed));
+    Current::with(|current| current.thread.ke.enter_critical_region());
 }
 
 /// IRQL ≤ APC_LEVEL.
 extern "win64" fn KeLeaveCriticalRegion() {
-    Current::with(|current| {
-        let before = current.thread.ke.critical.fetch_sub(1, Ordering::Relaxed);
-        assert!(
-            before > 0,
-            "KeLeaveCriticalRegion outside of a critical region"
-        );
-    });
+    Current::with(|current| current.thread.ke.leave_critical_region());
 }
 
 /// IRQL ≤ APC_LEVEL.

@@ -1,7 +1,13 @@
-//! The kernel's core: IRQL, critical regions, time.
+//! The kernel's core: IRQL, critical regions, spin locks, events and waits, time, bug checks.
 
+pub(crate) mod bug_check;
 pub(crate) mod clock;
+pub(crate) mod event;
+mod futex;
 pub(crate) mod irql;
+pub(crate) mod spin_lock;
 
+pub(crate) use bug_check::bug_check;
 pub use clock::Clock;
 pub use irql::{APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL, PASSIVE_LEVEL, ThreadState};
+pub use spin_lock::SpinLock;

@@ -166,6 +166,22 @@ impl AnyObject {
         object
     }
 
+    /// Lets go of this reference unless it is the last one, which is returned.
+    pub fn release_unless_last(self) -> Option<AnyObject> {
+        let less = |references: isize| (references > 1).then_some(references - 1);
+        let released =
+            self.header()
+                .pointers
+                .fetch_update(Ordering::Release, Ordering::Relaxed, less);
+        match released {
+            Ok(_) => {
+                std::mem::forget(self);
+                None
+            }
+            Err(_) => Some(self),
+        }
+    }
+
     /// All references to the object, at this moment.
     pub fn references(&self) -> isize {
         self.header().pointers.load(Ordering::Relaxed)

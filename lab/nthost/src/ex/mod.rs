@@ -1,0 +1,10 @@
+//! The executive's services: pool, locks, rundown protection, system worker threads.
+
+pub(crate) mod locks;
+pub(crate) mod misc;
+pub(crate) mod pool;
+pub(crate) mod rundown;
+mod worker;
+
+pub use pool::{Pool, PoolBlock};
+pub use worker::WorkerPool;

@@ -1,0 +1,43 @@
+//! The end of a machine that found itself damaged.
+
+use crate::exports::exports;
+
+exports! {
+    HIGH_LEVEL: KeBugCheck, KeBugCheckEx;
+}
+
+/// Ends the program, naming the bug check as Windows numbers it and what happened. Returning to
+/// the driver is no choice: it is in a state that would have stopped the real system.
+macro_rules! bug_check {
+    ($name:ident, $($message:tt)+) => {
+        panic!(
+            "bug check {:#x} {}: {}",
+            $crate::ke::bug_check::$name,
+            stringify!($name),
+            format_args!($($message)+)
+        )
+    };
+}
+pub(crate) use bug_check;
+
+// Numbers and names: "Bug check code reference".
+pub(crate) const IRQL_NOT_LESS_OR_EQUAL: u32 = 0x0a;
+pub(crate) const SPIN_LOCK_ALREADY_OWNED: u32 = 0x0f;
+pub(crate) const SPIN_LOCK_NOT_OWNED: u32 = 0x10;
+pub(crate) const MULTIPLE_IRP_COMPLETE_REQUESTS: u32 = 0x44;
+pub(crate) const CANCEL_STATE_IN_COMPLETED_IRP: u32 = 0x48;
+pub(crate) const BAD_POOL_CALLER: u32 = 0xc2;
+pub(crate) const DRIVER_VERIFIER_DETECTED_VIOLATION: u32 = 0xc4;
+pub(crate) const DRIVER_RETURNED_HOLDING_CANCEL_LOCK: u32 = 0x11b;
+
+/// Any IRQL.
+extern "win64" fn KeBugCheck(code: u32) {
+    panic!("the driver stopped the machine: bug check {code:#x}");
+}
+
+/// Any IRQL.
+extern "win64" fn KeBugCheckEx(code: u32, p1: usize, p2: usize, p3: usize, p4: usize) {
+    panic!(
+        "the driver stopped the machine: bug check {code:#x} ({p1:#x}, {p2:#x}, {p3:#x}, {p4:#x})"
+    );
+}

@@ -1,0 +1,67 @@
+//! How processes come and go.
+
+use super::{NewProcess, Parent, Process};
+use crate::Kernel;
+use crate::ob::ObjectRef;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use windows_sys::Win32::Foundation::NTSTATUS;
+
+impl Kernel {
+    /// Makes a process that is simply there: nobody is told.
+    ///
+    /// A process that bears the same id is no longer running from here on, nobody being told of
+    /// that either.
+    pub fn add_process(&self, new: NewProcess) -> ObjectRef<Process> {
+        let token = ObjectRef::new(&self.objects, new.token.clone());
+        let process = self.ps.make(new, token, self.clock.now());
+        let mut running = self.ps.running.write().unwrap();
+        let replaced = running.insert(process.id, process.clone());
+        drop(running);
+        // The last reference may be this one; its body goes without the lock.
+        drop(replaced);
+        process
+    }
+
+    /// Starts a process as `creator` would: in a thread of that process drivers are told, and
+    /// may refuse. As for [`Self::add_process`] an id is borne by one process only.
+    ///
+    /// # Errors
+    /// The status that a driver refused it with. The process was there for a moment and has
+    /// exited.
+    pub fn start_process(
+        self: &Arc<Self>,
+        creator: &ObjectRef<Process>,
+        mut new: NewProcess,
+    ) -> Result<ObjectRef<Process>, NTSTATUS> {
+        new.parent.get_or_insert(Parent {
+            id: creator.id,
+            key: Some(creator.key),
+        });
+        let process = self.add_process(new);
+        let status = self.enter(creator, || self.ps.notify.start(&process));
+        if status < 0 {
+            self.exit_process(&process, status);
+            return Err(status);
+        }
+        Ok(process)
+    }
+
+    /// Ends a process: drivers are told in its last thread, then it is off the list.
+    pub fn exit_process(self: &Arc<Self>, process: &ObjectRef<Process>, status: NTSTATUS) {
+        process.exit_status.store(status, Ordering::Relaxed);
+        self.enter(process, || self.ps.notify.exit(process));
+        self.forget_process(process);
+    }
+
+    /// Takes a process off the list; nobody is told.
+    pub fn forget_process(&self, process: &ObjectRef<Process>) {
+        let mut running = self.ps.running.write().unwrap();
+        let forgotten = match running.get(&process.id) {
+            Some(bearer) if bearer == process => running.remove(&process.id),
+            _ => None,
+        };
+        drop(running);
+        drop(forgotten);
+    }
+}
