@@ -5,7 +5,7 @@ use crate::exports::exports;
 use crate::ob::{AnyObject, ObjectType};
 use std::ffi::c_void;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use windows_sys::Win32::Foundation::{
     NTSTATUS, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
 };
@@ -96,7 +96,7 @@ pub(crate) fn object_of(handle: usize) -> Result<AnyObject, NTSTATUS> {
 /// A new handle, for the system if `attributes` ask for that, else for the current process.
 pub(crate) fn open(object: AnyObject, attributes: u32, access: u32) -> usize {
     Current::with(|current| {
-        let system = Arc::clone(&current.kernel).ps.system.clone();
+        let system = &current.kernel.ps.system;
         match attributes & OBJ_KERNEL_HANDLE {
             0 => current.thread.process.handles.insert(object, access),
             _ => system.handles.insert(object, access) | KERNEL_HANDLE,
@@ -173,5 +173,30 @@ extern "win64" fn ZwClose(handle: usize) -> NTSTATUS {
             STATUS_SUCCESS
         }
         None => STATUS_INVALID_HANDLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Kernel};
+
+    #[test]
+    fn a_kernel_handle_is_the_system_s_and_is_named_until_it_is_closed() {
+        let kernel = Kernel::boot(Config::default());
+        let system = &kernel.ps.system;
+        let process = kernel.add_process(Default::default());
+        let handle = kernel.enter(&process, || {
+            open(process.clone().into_any(), OBJ_KERNEL_HANDLE, 1)
+        });
+        assert_eq!(handle & KERNEL_HANDLE, KERNEL_HANDLE);
+        assert_eq!(system.handles.open().len(), 1);
+        kernel.enter(system, || {
+            assert!(object_of(handle).is_ok());
+            assert_eq!(ObCloseHandle(handle, 1), STATUS_INVALID_HANDLE);
+            assert_eq!(ObCloseHandle(handle, KERNEL_MODE), STATUS_SUCCESS);
+            assert_eq!(ZwClose(handle), STATUS_INVALID_HANDLE);
+        });
+        assert!(system.handles.open().is_empty());
     }
 }

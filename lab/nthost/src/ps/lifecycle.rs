@@ -65,3 +65,38 @@ impl Kernel {
         drop(forgotten);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn a_pid_is_used_again_only_when_the_last_reference_to_its_bearer_is_gone() {
+        let kernel = Kernel::boot(Config::default());
+        let system = &kernel.ps.system;
+        let first = kernel.start_process(system, NewProcess::default()).unwrap();
+        let (id, key) = (first.id, first.key);
+        kernel.exit_process(&first, 7);
+        assert_eq!(first.exit_status(), 7);
+        let second = kernel.start_process(system, NewProcess::default()).unwrap();
+        assert_ne!(second.id, id);
+        drop(first);
+        let third = kernel.start_process(system, NewProcess::default()).unwrap();
+        assert_eq!(third.id, id);
+        assert!(third.key > key);
+    }
+
+    #[test]
+    fn a_process_whose_pid_another_bears_can_still_exit() {
+        let kernel = Kernel::boot(Config::default());
+        let new = NewProcess {
+            id: Some(100),
+            ..NewProcess::default()
+        };
+        let old = kernel.add_process(new.clone());
+        let young = kernel.start_process(&old, new).unwrap();
+        kernel.exit_process(&old, 0);
+        assert_eq!(kernel.ps.find(100), Some(young));
+    }
+}

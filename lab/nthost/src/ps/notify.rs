@@ -66,10 +66,6 @@ pub struct CallCount {
 
 impl ProcessNotify {
     fn add(&self, address: usize, subsystems: bool) -> NTSTATUS {
-        let image = Current::with(|current| current.kernel.modules.find(address));
-        if !image.is_some_and(|image| image.force_integrity()) {
-            return STATUS_ACCESS_DENIED;
-        }
         let mut routines = self.routines.write().unwrap();
         let registered = routines.iter().any(|routine| routine.address == address);
         if registered || routines.len() == MAX_ROUTINES {
@@ -291,8 +287,120 @@ extern "win64" fn PsSetCreateProcessNotifyRoutineEx(
 fn set(routine: *const c_void, remove: u8, subsystems: bool) -> NTSTATUS {
     let kernel = Current::with(|current| Arc::clone(&current.kernel));
     let notify = &kernel.ps.notify;
+    let image = kernel.modules.find(routine as usize);
     match remove {
+        0 if !image.is_some_and(|image| image.force_integrity()) => STATUS_ACCESS_DENIED,
         0 => notify.add(routine as usize, subsystems),
         _ => notify.remove(routine as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ps::NewProcess;
+    use crate::{Config, Kernel};
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+    use windows_sys::Win32::Foundation::STATUS_UNSUCCESSFUL;
+
+    fn new_process() -> NewProcess {
+        NewProcess {
+            image_name: Some(r"\??\C:\a.exe".into()),
+            command_line: Some("a -b".into()),
+            ..NewProcess::default()
+        }
+    }
+
+    unsafe extern "win64" fn nothing(_: *mut Process, _: usize, _: *mut PS_CREATE_NOTIFY_INFO) {}
+
+    #[test]
+    fn a_routine_outside_of_a_driver_is_refused_and_so_is_another_kind() {
+        let kernel = Kernel::boot(Config::default());
+        kernel.enter(&kernel.ps.system, || {
+            let routine = nothing as *const c_void;
+            let status = PsSetCreateProcessNotifyRoutineEx2(0, routine, 0);
+            assert_eq!(status, STATUS_ACCESS_DENIED);
+            let status = PsSetCreateProcessNotifyRoutineEx2(1, routine, 0);
+            assert_eq!(status, STATUS_INVALID_PARAMETER);
+            let status = PsSetCreateProcessNotifyRoutineEx2(0, routine, 1);
+            assert_eq!(status, STATUS_PROCEDURE_NOT_FOUND);
+        });
+    }
+
+    #[test]
+    fn a_routine_is_registered_once_and_only_64_are() {
+        let notify = ProcessNotify::default();
+        for address in 1..=MAX_ROUTINES {
+            assert_eq!(notify.add(address, true), STATUS_SUCCESS);
+        }
+        assert_eq!(notify.add(1000, true), STATUS_INVALID_PARAMETER);
+        assert_eq!(notify.remove(1), STATUS_SUCCESS);
+        assert_eq!(notify.add(2, true), STATUS_INVALID_PARAMETER);
+        assert_eq!(notify.add(1000, true), STATUS_SUCCESS);
+    }
+
+    /// Refuses what it is told of.
+    unsafe extern "win64" fn refuse(_: *mut Process, _: usize, info: *mut PS_CREATE_NOTIFY_INFO) {
+        // SAFETY: null, or valid for the call.
+        let Some(info) = (unsafe { info.as_mut() }) else {
+            return;
+        };
+        let creator = Current::with(|current| current.thread.id as usize);
+        assert_eq!(info.CreatingThreadId.UniqueThread as usize, creator);
+        // SAFETY: a process of this test has a command line.
+        assert_eq!(unsafe { (*info.CommandLine).Length }, 8);
+        info.CreationStatus = STATUS_UNSUCCESSFUL;
+    }
+
+    #[test]
+    fn a_process_that_a_routine_refuses_has_exited() {
+        let kernel = Kernel::boot(Config::default());
+        kernel.ps.notify.add(refuse as *const () as usize, true);
+        let refused = kernel.start_process(&kernel.ps.system, new_process());
+        assert_eq!(refused.unwrap_err(), STATUS_UNSUCCESSFUL);
+        assert_eq!(kernel.ps.running().len(), 1);
+        assert_eq!(
+            kernel.ps.notify.calls(),
+            CallCount {
+                starts: 1,
+                exits: 1
+            }
+        );
+    }
+
+    static ENTERED: AtomicBool = AtomicBool::new(false);
+    static MAY_LEAVE: AtomicBool = AtomicBool::new(false);
+    static LEFT: AtomicBool = AtomicBool::new(false);
+
+    unsafe extern "win64" fn linger(_: *mut Process, _: usize, _: *mut PS_CREATE_NOTIFY_INFO) {
+        ENTERED.store(true, Ordering::SeqCst);
+        while !MAY_LEAVE.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        LEFT.store(true, Ordering::SeqCst);
+    }
+
+    #[test]
+    fn a_routine_is_removed_only_when_its_last_call_is_over() {
+        let kernel = Kernel::boot(Config::default());
+        let address = linger as *const () as usize;
+        kernel.ps.notify.add(address, true);
+        thread::scope(|scope| {
+            scope.spawn(|| kernel.start_process(&kernel.ps.system, new_process()));
+            while !ENTERED.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            let removing = scope.spawn(|| {
+                kernel.ps.notify.remove(address);
+                assert!(LEFT.load(Ordering::SeqCst));
+            });
+            while !kernel.ps.notify.registered().is_empty() {
+                thread::yield_now();
+            }
+            assert!(!removing.is_finished());
+            MAY_LEAVE.store(true, Ordering::SeqCst);
+        });
+        assert!(kernel.ps.notify.registered().is_empty());
     }
 }

@@ -223,3 +223,52 @@ unsafe extern "win64" fn SeTokenIsAdmin(token: *const Token) -> u8 {
     let token = unsafe { &*token };
     u8::from(token.has(&Token::administrators()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Kernel};
+    use std::ptr;
+
+    #[test]
+    fn a_user_s_sid_comes_in_pool_and_points_into_its_own_block() {
+        let kernel = Kernel::boot(Config::default());
+        kernel.enter(&kernel.ps.system, || {
+            let token = kernel.ps.system.token.as_ptr();
+            let mut information: *mut c_void = ptr::null_mut();
+            // SAFETY: the token is the System process', the pointer a local.
+            let status = unsafe { SeQueryInformationToken(token, TokenUser, &raw mut information) };
+            assert_eq!(status, STATUS_SUCCESS);
+            let head: *const SID_AND_ATTRIBUTES = information.cast();
+            // SAFETY: TokenUser begins with this structure.
+            let sid: *const u8 = unsafe { (*head).Sid }.cast();
+            // SAFETY: S-1-5-18 has 12 bytes.
+            let sid = unsafe { std::slice::from_raw_parts(sid, 12) };
+            assert_eq!(Sid::read(sid), "S-1-5-18".parse().ok());
+            kernel.pool.free(information, POOL_TAG);
+        });
+    }
+
+    #[test]
+    fn what_nobody_could_tell_is_a_failure_and_not_a_zero() {
+        let kernel = Kernel::boot(Config::default());
+        let unknown = ObjectRef::new(&kernel.objects, Token::default());
+        for class in [
+            TokenUser,
+            TokenSessionId,
+            TokenIntegrityLevel,
+            TokenStatistics,
+        ] {
+            let mut information: *mut c_void = ptr::null_mut();
+            // SAFETY: the token is live, the pointer a local.
+            let status =
+                unsafe { SeQueryInformationToken(unknown.as_ptr(), class, &raw mut information) };
+            assert_eq!((status, information), (UNKNOWN, ptr::null_mut()));
+        }
+        // SAFETY: as above.
+        let status = unsafe {
+            SeQueryInformationToken(unknown.as_ptr(), TokenElevation, &mut ptr::null_mut())
+        };
+        assert_eq!(status, STATUS_INVALID_INFO_CLASS);
+    }
+}
