@@ -26,6 +26,8 @@ pub mod ob;
 pub mod ps;
 pub mod rtl;
 pub mod se;
+pub mod serve;
+pub mod source;
 
 pub use kernel::{Config, Current, Kernel};
 pub use leak::{Leak, LeakReport};

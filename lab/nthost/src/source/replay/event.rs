@@ -129,7 +129,8 @@ pub(super) struct SysmonEvent<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mention<'a> {
     pub(super) guid: Guid,
-    pub(super) pid: u32,
+    /// Known for a process unless a collector has dropped the field.
+    pub(super) pid: Option<u32>,
     pub(super) image: Option<&'a str>,
     pub(super) command_line: Option<&'a str>,
     pub(super) user: Option<&'a str>,
@@ -186,13 +187,12 @@ impl<'a> SysmonEvent<'a> {
         self.fields.utc_time.time()
     }
 
-    /// What [`Mention::guid`] and [`Mention::pid`] of an event 1 or 5 are made of, or the field
-    /// that is missing.
-    pub(super) fn process(&self) -> Result<Mention<'_>, &'static str> {
+    /// The process that an event 1 or 5 is about. `None` without its GUID.
+    pub(super) fn process(&self) -> Option<Mention<'_>> {
         let fields = &self.fields;
-        Ok(Mention {
-            guid: fields.process_guid.guid().ok_or("ProcessGuid")?,
-            pid: fields.process_id.pid().ok_or("ProcessId")?,
+        Some(Mention {
+            guid: fields.process_guid.guid()?,
+            pid: fields.process_id.pid(),
             image: fields.image.known(),
             command_line: fields.command_line.known(),
             user: fields.user.known(),
@@ -209,7 +209,7 @@ impl<'a> SysmonEvent<'a> {
         let fields = &self.fields;
         Some(Mention {
             guid: fields.parent_process_guid.guid()?,
-            pid: fields.parent_process_id.pid()?,
+            pid: fields.parent_process_id.pid(),
             image: fields.parent_image.known(),
             command_line: fields.parent_command_line.known(),
             user: fields.parent_user.known(),
@@ -243,7 +243,7 @@ impl<'a> SysmonEvent<'a> {
         .filter_map(|(guid, pid, image, user)| {
             Some(Mention {
                 guid: guid.guid()?,
-                pid: pid.pid()?,
+                pid: pid.pid(),
                 image: image.known(),
                 command_line: None,
                 user: user.known(),

@@ -13,10 +13,12 @@ mod error;
 mod event;
 mod field;
 mod plan;
+mod play;
 mod read;
 
 pub use error::ReplayError;
 pub use plan::{Plan, Process, Step};
+pub use play::{Player, Speed};
 
 use plan::Planner;
 use std::path::Path;
@@ -73,7 +75,7 @@ impl Recording {
         };
         Ok(Recording {
             host: found.clone(),
-            plan: planner.finish(),
+            plan: planner.finish()?,
         })
     }
 }

@@ -5,7 +5,8 @@ use super::error::ReplayError;
 use super::event::{Mention, SysmonEvent};
 use super::field::Guid;
 use super::read::Place;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 /// A process of the recording. `None` is what the recording does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(super) struct Planner {
     by_guid: HashMap<Guid, usize>,
     /// Has a start in the recording, earlier or later.
     started: Vec<bool>,
+    /// Where a process was told of whose pid no event has told so far.
+    without_pid: BTreeMap<usize, (PathBuf, String)>,
     raw: Vec<(i64, Raw)>,
     begin: Option<i64>,
     now: i64,
@@ -87,6 +90,13 @@ const PROCESS_TERMINATE: u64 = 5;
 /// Idle and System are in every machine without being recorded.
 const LAST_SYSTEM_PID: u32 = 4;
 
+fn is_recorded(pid: u32) -> bool {
+    pid > LAST_SYSTEM_PID
+}
+
+/// Stands for a pid that is not known yet; that of Idle, which no event is about.
+const NO_PID: u32 = 0;
+
 impl Planner {
     /// Takes the next event of the host.
     pub(super) fn take(
@@ -94,25 +104,29 @@ impl Planner {
         event: &SysmonEvent<'_>,
         place: &Place<'_>,
     ) -> Result<(), ReplayError> {
-        let incomplete = |field| ReplayError::Incomplete {
-            path: place.path.into(),
-            place: place.text(),
-            field,
-        };
         self.now = event.time().unwrap_or(self.now);
         self.begin = self.begin.or(event.time());
         match event.id {
-            PROCESS_CREATE => {
-                let process = event.process().map_err(incomplete)?;
-                self.start(event, process);
-            }
-            PROCESS_TERMINATE => {
-                let process = event.process().map_err(incomplete)?;
-                let index = self.mention(process);
-                self.raw.push((self.now, Raw::Exit(index)));
+            PROCESS_CREATE | PROCESS_TERMINATE => {
+                let Some(process) = event.process() else {
+                    return Err(ReplayError::Incomplete {
+                        path: place.path.into(),
+                        place: place.text(),
+                        field: "ProcessGuid",
+                    });
+                };
+                let index = match event.id {
+                    PROCESS_CREATE => self.start(event, process),
+                    _ => self.exit(process),
+                };
+                // Collectors do drop fields. Another event about the process may have it.
+                if self.processes[index].pid == NO_PID {
+                    let at = (place.path.into(), place.text());
+                    self.without_pid.entry(index).or_insert(at);
+                }
             }
             _ => {
-                for mention in event.mentions().filter(|m| m.pid > LAST_SYSTEM_PID) {
+                for mention in event.mentions().filter(|m| m.pid.is_some_and(is_recorded)) {
                     self.mention(mention);
                 }
             }
@@ -120,11 +134,12 @@ impl Planner {
         Ok(())
     }
 
-    fn start(&mut self, event: &SysmonEvent<'_>, process: Mention<'_>) {
-        let parent = event.parent().filter(|p| p.pid > LAST_SYSTEM_PID);
+    fn start(&mut self, event: &SysmonEvent<'_>, mut process: Mention<'_>) -> usize {
+        let parent = event.parent().filter(|p| p.pid.is_some_and(is_recorded));
         let parent = parent.map(|parent| self.mention(parent));
         if let Some(earlier) = self.by_guid.get(&process.guid) {
             self.started[*earlier] = true;
+            process.pid = process.pid.or(Some(self.processes[*earlier].pid));
         }
         let index = self.add(process, true);
         let time = self.now;
@@ -136,6 +151,19 @@ impl Planner {
         process.session = event.session();
         process.integrity = event.integrity();
         self.raw.push((time, Raw::Start(index)));
+        index
+    }
+
+    fn exit(&mut self, process: Mention<'_>) -> usize {
+        let index = self.mention(process);
+        if let Some(image) = process.image
+            && !self.started[index]
+        {
+            // Other events write the path as it was asked for, in other case.
+            self.processes[index].image = Some(image.into());
+        }
+        self.raw.push((self.now, Raw::Exit(index)));
+        index
     }
 
     fn mention(&mut self, mention: Mention<'_>) -> usize {
@@ -145,6 +173,9 @@ impl Planner {
             return index;
         };
         let process = &mut self.processes[index];
+        if process.pid == NO_PID {
+            process.pid = mention.pid.unwrap_or(NO_PID);
+        }
         let fill = |fact: &mut Option<String>, told: Option<&str>| {
             if fact.is_none() {
                 *fact = told.map(Into::into);
@@ -159,7 +190,7 @@ impl Planner {
     fn add(&mut self, mention: Mention<'_>, started: bool) -> usize {
         let index = self.processes.len();
         self.processes.push(Process {
-            pid: mention.pid,
+            pid: mention.pid.unwrap_or(NO_PID),
             key: mention.guid.key(),
             create_time: mention.guid.create_time(),
             image: mention.image.map(Into::into),
@@ -177,7 +208,15 @@ impl Planner {
     }
 
     /// Settles who was there before.
-    pub(super) fn finish(self) -> Plan {
+    ///
+    /// # Errors
+    /// When the pid of a process that starts or exits is nowhere to be found.
+    pub(super) fn finish(self) -> Result<Plan, ReplayError> {
+        let unknown = |(index, _): &(usize, _)| self.processes[*index].pid == NO_PID;
+        if let Some((_, (path, place))) = self.without_pid.into_iter().find(unknown) {
+            let field = "ProcessId";
+            return Err(ReplayError::Incomplete { path, place, field });
+        }
         let begin = self.begin.unwrap_or(self.now);
         let mut stage = Stage {
             processes: &self.processes,
@@ -207,12 +246,12 @@ impl Planner {
             }
         }
         let (before, steps) = (stage.before, stage.steps);
-        Plan {
+        Ok(Plan {
             processes: self.processes,
             before,
             steps,
             begin,
-        }
+        })
     }
 }
 

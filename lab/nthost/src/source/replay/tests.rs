@@ -237,10 +237,22 @@ fn a_cut_off_line_is_named() {
 }
 
 #[test]
-fn a_process_event_without_a_pid_is_named() {
+fn a_process_whose_pid_is_nowhere_is_named() {
     let lame = event("PC", 1, 5, serde_json::json!({ "ProcessGuid": guid(0, 2) }));
     let error = open("lame.json", &[lame]).unwrap_err().to_string();
     assert!(error.contains("without ProcessId at line 1"), "{error}");
+}
+
+#[test]
+fn a_pid_that_one_event_lacks_is_taken_from_another() {
+    let mut lame: serde_json::Value = serde_json::from_str(&start(1, 9, 100, (7, 50))).unwrap();
+    lame.as_object_mut().unwrap().remove("ProcessId");
+    let lame = lame.to_string() + "\n";
+    let recording = open("lacks.json", &[lame, exit(2, 1, 9, 100)]).unwrap();
+    assert_eq!(
+        steps(&recording),
+        ["before 50/7", "start 100/9", "exit 100/9"]
+    );
 }
 
 #[test]

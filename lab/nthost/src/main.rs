@@ -1,0 +1,151 @@
+//! The command `nthost`: a modelled NT kernel for clients on this machine.
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use nthost::se::Token;
+use nthost::serve::{ServeConfig, ServeError, Server};
+use nthost::source::live::Live;
+use nthost::source::replay::{Player, Recording, ReplayError, Speed};
+use nthost::source::storm::Storm;
+use nthost::source::{Quiet, Source};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs ntwatch.sys on a modelled NT kernel, in a Linux process.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Loads a driver and lets clients use it: `ntwatch --device unix:SOCKET …`
+    Serve(Box<Serve>),
+}
+
+#[derive(Args)]
+#[command(group(ArgGroup::new("source").args(["live", "replay", "storm"])))]
+struct Serve {
+    /// The driver, as `cargo xtask build` makes it
+    #[arg(long, value_name = "FILE")]
+    driver: PathBuf,
+    /// The framework's loader [default: wdfldr.sys beside the driver]
+    #[arg(long, value_name = "FILE")]
+    wdfldr: Option<PathBuf>,
+    /// Where clients connect
+    #[arg(long, value_name = "PATH")]
+    socket: PathBuf,
+    /// This machine's own processes, shown as those of a Windows machine
+    #[arg(long)]
+    live: bool,
+    /// A Sysmon recording: .evtx, JSON lines, or a .zip of these
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// Which host of the recording
+    #[arg(long, value_name = "NAME", requires = "replay")]
+    host: Option<String>,
+    /// How many times as fast as recorded, or max: as fast as clients read
+    #[arg(long, value_name = "N|max", default_value = "1", requires = "replay")]
+    speed: Speed,
+    /// So many processes that start and exit as fast as they can
+    #[arg(long, value_name = "N")]
+    storm: Option<u64>,
+    /// Let the storm wait for the clients, so that nothing is lost
+    #[arg(long, requires = "storm")]
+    paced: bool,
+    /// Whose processes the clients are
+    #[arg(long, value_name = "WHO", default_value = "admin")]
+    client_token: ClientToken,
+    /// End when there is no more activity and every client has read everything
+    #[arg(long)]
+    exit_when_done: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ClientToken {
+    /// An administrator
+    Admin,
+    /// A user without special rights
+    User,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("cannot handle signals: {0}")]
+    Signals(#[from] ctrlc::Error),
+}
+
+fn main() -> ExitCode {
+    let Command::Serve(serve) = Cli::parse().command;
+    match run(*serve) {
+        Ok(code) => code,
+        Err(e) => {
+            say(&format!("error: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The one place that prints.
+fn say(line: &str) {
+    // Nobody may be reading; the machine does not end for that.
+    let _ = writeln!(std::io::stderr().lock(), "nthost: {line}");
+}
+
+fn source(serve: &Serve) -> Result<Box<dyn Source>, ReplayError> {
+    if let Some(path) = &serve.replay {
+        let recording = Recording::open(path, serve.host.as_deref())?;
+        return Ok(Box::new(Player::new(recording, serve.speed)));
+    }
+    if let Some(processes) = serve.storm {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let paced = serve.paced;
+        return Ok(Box::new(Storm {
+            processes,
+            threads,
+            paced,
+        }));
+    }
+    if !serve.live {
+        return Ok(Box::new(Quiet));
+    }
+    let live = Live::new();
+    if let Some(why) = live.polls_because() {
+        say(&format!(
+            "/proc is polled, very short-lived processes will be missed: {why}"
+        ));
+    }
+    Ok(Box::new(live))
+}
+
+fn run(serve: Serve) -> Result<ExitCode, Failure> {
+    let source = source(&serve)?;
+    let config = ServeConfig {
+        driver: serve.driver,
+        wdfldr: serve.wdfldr,
+        socket: serve.socket,
+        client: match serve.client_token {
+            ClientToken::Admin => Token::administrator(),
+            ClientToken::User => Token::standard_user(),
+        },
+        exit_when_done: serve.exit_when_done,
+    };
+    let socket = config.socket.clone();
+    let server = Server::start(config, source, say)?;
+    let stopper = server.stopper();
+    ctrlc::set_handler(move || stopper.stop())?;
+    say(&format!("serving on {}", socket.display()));
+    let ended = server.run()?;
+    ended.summary.iter().for_each(|line| say(line));
+    say(&format!("the driver is unloaded; {}", ended.leaks));
+    Ok(match ended.leaks.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,179 @@
+//! One connection: one process of the machine, with one handle.
+
+use super::{Shared, answer};
+use crate::io::{Client, Completion, FileHandle, Ticket};
+use ntwatch_lab_link::{Answer, LinkError, Reply, Request, decode, receive, send};
+use ntwatch_protocol::ioctl::CONFIGURE;
+use std::collections::HashMap;
+use std::io::BufWriter;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use windows_sys::Win32::Foundation::{
+    NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
+
+/// A reply on its way to the client.
+enum Outgoing {
+    Completed(u32, Completion),
+    Answer(u32, Answer),
+}
+
+/// Where replies go, from whatever thread.
+#[derive(Clone)]
+struct Replies {
+    shared: Arc<Shared>,
+    to_writer: Sender<Outgoing>,
+}
+
+impl Replies {
+    fn send(&self, reply: Outgoing) {
+        self.shared.unsent.fetch_add(1, Ordering::Relaxed);
+        // The writer outlives all senders.
+        let _ = self.to_writer.send(reply);
+    }
+}
+
+/// Serves the client until it closes the socket or breaks the protocol: both are the death of
+/// its process.
+pub(super) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
+    let (to_writer, to_write) = channel();
+    let replies = Replies {
+        shared: Arc::clone(shared),
+        to_writer,
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| write_replies(shared, stream, to_write));
+        let process = shared.kernel.ps.create_process(shared.token.clone());
+        let mut connection = Connection {
+            shared,
+            client: Client::new(&shared.kernel, process),
+            handle: None,
+            requests: HashMap::new(),
+            replies,
+        };
+        let mut frame = Vec::new();
+        while let Ok(true) = receive(stream, &mut frame) {
+            if let Err(e) = connection.take(&frame) {
+                shared
+                    .kernel
+                    .log
+                    .print(&format!("a client was cut off: {e}\n"));
+                break;
+            }
+        }
+        // Its requests end and its handle closes; the last sender goes with it.
+        drop(connection);
+    });
+}
+
+/// The only writer. A client that is gone still has its completions taken off here.
+fn write_replies(shared: &Shared, stream: &UnixStream, replies: Receiver<Outgoing>) {
+    let mut to = BufWriter::new(stream);
+    let mut alive = true;
+    for reply in replies {
+        let reply = match &reply {
+            Outgoing::Completed(tag, completion) => Reply::Completed {
+                tag: *tag,
+                status: completion.status as u32,
+                information: completion.information as u64,
+                output: &completion.output,
+            },
+            Outgoing::Answer(tag, answer) => Reply::Answer {
+                tag: *tag,
+                answer: answer.clone(),
+            },
+        };
+        alive = alive && send(&mut to, &reply).is_ok() && to.flush().is_ok();
+        shared.unsent.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Connection<'a> {
+    shared: &'a Shared,
+    client: Client,
+    handle: Option<Arc<FileHandle>>,
+    /// Requests that may be cancelled, by tag.
+    requests: HashMap<u32, Ticket>,
+    replies: Replies,
+}
+
+impl Connection<'_> {
+    fn take(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        match decode(frame)? {
+            Request::Open { name, access } => {
+                let status = self.open(name, access);
+                self.complete(0, status);
+            }
+            Request::Control {
+                tag,
+                code,
+                input,
+                output_len,
+            } => {
+                self.control(tag, code, input, output_len as usize);
+            }
+            Request::Cancel { tag } => {
+                if let Some(request) = self.requests.get(&tag) {
+                    request.cancel();
+                }
+            }
+            Request::Query { tag, query } => {
+                let answer = answer::answer(&self.shared.kernel, &self.shared.host, query);
+                self.replies.send(Outgoing::Answer(tag, answer));
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str, access: u32) -> NTSTATUS {
+        let Some(name) = name.strip_prefix(r"\\.\") else {
+            return STATUS_INVALID_PARAMETER;
+        };
+        match self.client.open(&format!(r"\??\{name}"), access) {
+            Ok(handle) => {
+                self.handle = Some(handle);
+                STATUS_SUCCESS
+            }
+            Err(status) => status,
+        }
+    }
+
+    fn control(&mut self, tag: u32, code: u32, input: &[u8], output_len: usize) {
+        let Some(handle) = self.handle.clone() else {
+            return self.complete(tag, STATUS_INVALID_HANDLE);
+        };
+        if code == CONFIGURE {
+            // Known as a session before the client knows, so that what comes next is counted.
+            let completion = handle.ioctl(code, input, output_len);
+            if completion.status >= 0 {
+                self.shared.sessions.configured(&handle);
+            }
+            self.replies.send(Outgoing::Completed(tag, completion));
+            return;
+        }
+        let replies = self.replies.clone();
+        let on_complete = move |completion| {
+            replies.send(Outgoing::Completed(tag, completion));
+        };
+        match handle.submit_with(code, input, output_len, on_complete) {
+            Ok(request) => {
+                self.requests.retain(|_, request| !request.is_complete());
+                self.requests.insert(tag, request);
+            }
+            Err(status) => self.complete(tag, status),
+        }
+    }
+
+    fn complete(&self, tag: u32, status: NTSTATUS) {
+        let completion = Completion {
+            status,
+            information: 0,
+            output: Vec::new(),
+        };
+        self.replies.send(Outgoing::Completed(tag, completion));
+    }
+}

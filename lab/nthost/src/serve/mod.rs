@@ -1,0 +1,292 @@
+//! A machine for clients in other processes: `nthost serve`.
+//!
+//! [`Server`] boots a machine, loads the driver and listens on a Unix socket; each connection is
+//! a process of the machine ([`connection`]), which asks the driver for what it wants and the
+//! machine for what Windows tells any process ([`answer`]).
+
+mod answer;
+mod connection;
+
+use crate::io::{Client, Service, ServiceConfig, StartError, Stop};
+use crate::ob::ObjectRef;
+use crate::se::Token;
+use crate::source::{Host, Sessions, Source, Stage};
+use crate::{Kernel, LeakReport};
+use ntwatch_protocol::ioctl::SHUTDOWN;
+use std::collections::HashMap;
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use std::{fs, io, thread};
+
+/// What a server is made from.
+#[derive(Clone, Debug)]
+pub struct ServeConfig {
+    /// The driver.
+    pub driver: PathBuf,
+    /// The framework's loader, unless it lies beside the driver.
+    pub wdfldr: Option<PathBuf>,
+    /// Where clients connect.
+    pub socket: PathBuf,
+    /// Whose processes the clients are.
+    pub client: Token,
+    /// End when the source has no more and every client has read everything.
+    pub exit_when_done: bool,
+}
+
+/// Why a server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The driver does not run.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Somebody serves there already.
+    #[error("{} is served by another nthost; choose another --socket or end that one", .0.display())]
+    InUse(PathBuf),
+    /// The socket cannot be made.
+    #[error("cannot listen on {}: {source}; choose a --socket in a directory you can write to", .path.display())]
+    Listen {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The driver could not be unloaded.
+    #[error("the driver was not unloaded: {0}")]
+    Stuck(String),
+}
+
+/// How a machine ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What the driver left behind.
+    pub leaks: LeakReport,
+    /// What the source has to say, a fact a line.
+    pub summary: Vec<String>,
+}
+
+/// What can end a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// The source has no more.
+    Done,
+}
+
+/// Ends a server from elsewhere, such as a signal handler.
+#[derive(Clone)]
+pub struct Stopper(Sender<End>);
+
+impl Stopper {
+    /// Asks for an orderly end.
+    pub fn stop(&self) {
+        // A server that has ended needs no asking.
+        let _ = self.0.send(End::Asked);
+    }
+}
+
+/// A machine with a driver, and a socket.
+pub struct Server {
+    config: ServeConfig,
+    shared: Arc<Shared>,
+    service: Service,
+    listener: UnixListener,
+    source: Box<dyn Source>,
+    end: (Sender<End>, Receiver<End>),
+}
+
+/// What all connections have in common.
+struct Shared {
+    kernel: Arc<Kernel>,
+    host: Host,
+    token: ObjectRef<Token>,
+    sessions: Sessions,
+    /// The clients that are connected, by number.
+    connections: Mutex<HashMap<u64, UnixStream>>,
+    one_closed: Condvar,
+    /// Replies on their way to clients.
+    unsent: AtomicUsize,
+}
+
+/// How long clients may take to leave after the driver said that it ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often to look meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl Server {
+    /// Boots a machine for `source`, loads the driver, and listens. `log` gets each line that
+    /// the driver and the machine have to say.
+    ///
+    /// # Errors
+    /// [`ServeError`]; nothing is left behind then.
+    pub fn start(
+        config: ServeConfig,
+        mut source: Box<dyn Source>,
+        log: impl Fn(&str) + Send + 'static,
+    ) -> Result<Server, ServeError> {
+        let kernel = Kernel::boot(source.config());
+        kernel.log.forward(log);
+        source.populate(&kernel);
+        let service = kernel.start_service(&ServiceConfig {
+            libraries: config.wdfldr.iter().cloned().collect(),
+            ..ServiceConfig::new(&config.driver)
+        })?;
+        let listener = match listen(&config.socket) {
+            Ok(listener) => listener,
+            Err(e) => {
+                service.stop();
+                return Err(e);
+            }
+        };
+        let shared = Shared {
+            host: source.host(),
+            token: ObjectRef::new(&kernel.objects, config.client.clone()),
+            kernel,
+            sessions: Sessions::default(),
+            connections: Mutex::default(),
+            one_closed: Condvar::new(),
+            unsent: AtomicUsize::new(0),
+        };
+        Ok(Server {
+            config,
+            shared: Arc::new(shared),
+            service,
+            listener,
+            source,
+            end: channel(),
+        })
+    }
+
+    /// Ends the server from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.end.0.clone())
+    }
+
+    /// Serves until asked to stop, or until the source and the clients are done.
+    ///
+    /// # Errors
+    /// When the driver cannot be unloaded.
+    pub fn run(self) -> Result<Ended, ServeError> {
+        let Server {
+            config,
+            shared,
+            service,
+            listener,
+            mut source,
+            end,
+        } = self;
+        let stop = AtomicBool::new(false);
+        let end_reason = thread::scope(|scope| {
+            scope.spawn(|| {
+                let streams = (0..).zip(listener.incoming().flatten());
+                for (number, stream) in streams.take_while(|_| !stop.load(Ordering::Relaxed)) {
+                    shared.serve(number, stream);
+                }
+            });
+            scope.spawn(|| {
+                let stage = Stage {
+                    kernel: &shared.kernel,
+                    sessions: &shared.sessions,
+                    once: config.exit_when_done,
+                    stop: &stop,
+                };
+                source.run(&stage);
+                if config.exit_when_done && !stage.stopped() {
+                    shared.sessions.wait_for_one(|| stage.stopped());
+                    shared.sessions.wait_until_read(|| stage.stopped());
+                    // The receiver lives as long as this server.
+                    let _ = end.0.send(End::Done);
+                }
+            });
+            // A sender lives beside it.
+            let reason = end.1.recv().unwrap_or(End::Asked);
+            stop.store(true, Ordering::Relaxed);
+            // Wakes the thread that accepts, which then ends.
+            let _ = UnixStream::connect(&config.socket);
+            reason
+        });
+        let _ = fs::remove_file(&config.socket);
+        shared.say_farewell(|| end_reason == End::Asked || end.1.try_recv().is_ok());
+        let leaks = match service.stop() {
+            Stop::Stopped(leaks) => leaks,
+            Stop::Pending { files } => {
+                let held = format!("{files} files are still open on its devices");
+                return Err(ServeError::Stuck(held));
+            }
+            Stop::Refused => return Err(ServeError::Stuck("it has no unload routine".into())),
+        };
+        Ok(Ended {
+            leaks,
+            summary: source.summary(),
+        })
+    }
+}
+
+/// Listens on `path`. A socket that nobody answers on is left from a server that was killed.
+fn listen(path: &Path) -> Result<UnixListener, ServeError> {
+    if UnixStream::connect(path).is_ok() {
+        return Err(ServeError::InUse(path.into()));
+    }
+    let is_socket = |file: fs::Metadata| {
+        use std::os::unix::fs::FileTypeExt;
+        file.file_type().is_socket()
+    };
+    if fs::symlink_metadata(path).is_ok_and(is_socket) {
+        // If this fails, binding fails and says why.
+        let _ = fs::remove_file(path);
+    }
+    UnixListener::bind(path).map_err(|source| ServeError::Listen {
+        path: path.into(),
+        source,
+    })
+}
+
+impl Shared {
+    /// A new process of the machine, in a thread of its own.
+    fn serve(self: &Arc<Self>, number: u64, stream: UnixStream) {
+        let Ok(kept) = stream.try_clone() else { return };
+        self.connections.lock().unwrap().insert(number, kept);
+        let shared = Arc::clone(self);
+        thread::spawn(move || {
+            connection::serve(&shared, &stream);
+            shared.connections.lock().unwrap().remove(&number);
+            shared.one_closed.notify_all();
+        });
+    }
+
+    /// Has the driver end all reads, waits for the clients to leave, and then ends those that
+    /// do not. What is on its way to them arrives first, unless it is `urgent`.
+    fn say_farewell(&self, mut urgent: impl FnMut() -> bool) {
+        let token = ObjectRef::new(&self.kernel.objects, Token::system());
+        let system = Client::new(&self.kernel, self.kernel.ps.create_process(token));
+        const GENERIC_READ_WRITE: u32 = 0xc000_0000;
+        // A driver that ends already, or is another one, has no need of this.
+        if let Ok(handle) = system.open(r"\??\ntwatch", GENERIC_READ_WRITE) {
+            handle.ioctl(SHUTDOWN, &[], 0);
+        }
+        drop(system);
+        let mut connections = self.connections.lock().unwrap();
+        let mut patience = FAREWELL;
+        while !connections.is_empty() && !patience.is_zero() {
+            connections = self
+                .one_closed
+                .wait_timeout(connections, LOOK_AGAIN)
+                .unwrap()
+                .0;
+            if urgent() || self.unsent.load(Ordering::Relaxed) == 0 {
+                patience = patience.saturating_sub(LOOK_AGAIN);
+            }
+        }
+        for stream in connections.values() {
+            // It may be gone already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        let some_open = |connections: &mut HashMap<_, _>| !connections.is_empty();
+        drop(self.one_closed.wait_while(connections, some_open));
+    }
+}

@@ -1,0 +1,372 @@
+//! Linux's own processes, shown as if they were those of a Windows machine.
+//!
+//! - A path such as `/usr/bin/cc` is `C:\usr\bin\cc`; arguments are one command line, quoted as
+//!   on Windows; user 1000 is the SID `S-1-22-1-1000`, as Samba has it.
+//! - Windows starts a program in a new process, Linux copies a process and then runs a program
+//!   in it. A copy is told of when it runs its program, or when it has lived for a while without,
+//!   or when it ends. A process that runs another program later is an exit and a start.
+//! - What Linux does not have (integrity, elevation, sessions) stays unknown, and so does what
+//!   could not be read because the process was gone already.
+
+mod connector;
+mod procfs;
+
+use crate::Kernel;
+use crate::ob::ObjectRef;
+use crate::ps::{NewProcess, Parent, Process};
+use crate::se::{Sid, Token};
+use crate::source::{Host, SECOND, Source, Stage, volume};
+use connector::{Connector, Event, Received};
+use procfs::Facts;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+/// How long a copy may take to run its program.
+const PATIENCE: Duration = Duration::from_millis(30);
+/// How long to wait for events, and how often to look at /proc where there are none.
+const PERIOD: Duration = Duration::from_millis(10);
+/// Linux' pid 4 is a thread of the kernel; a machine has its System process there.
+const LAST_SYSTEM_PID: u32 = 4;
+
+/// The machine that this program runs on.
+pub fn this_host() -> Host {
+    Host {
+        name: procfs::host_name(),
+        boot_time: procfs::boot_time(),
+    }
+}
+
+/// This machine's processes.
+pub struct Live {
+    events: Result<Connector, io::Error>,
+    host: Host,
+    made: HashMap<u32, ObjectRef<Process>>,
+    /// Copies that have not run a program yet.
+    copies: BTreeMap<u32, Copy>,
+    starts: u64,
+    unread: u64,
+    overruns: u64,
+    guessed_exits: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Copy {
+    parent: u32,
+    since: Instant,
+}
+
+/// What made a process known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// It runs a program of its own now.
+    RunsProgram,
+    /// It was copied, and nothing has happened since, or its end.
+    Copied,
+}
+
+impl Live {
+    /// Begins to listen. Where Linux does not permit that, /proc will be polled.
+    pub fn new() -> Live {
+        Live {
+            events: Connector::open(),
+            host: this_host(),
+            made: HashMap::new(),
+            copies: BTreeMap::new(),
+            starts: 0,
+            unread: 0,
+            overruns: 0,
+            guessed_exits: 0,
+        }
+    }
+
+    /// Why /proc is polled, if it is: very short-lived processes are missed then.
+    pub fn polls_because(&self) -> Option<String> {
+        self.events.as_ref().err().map(ToString::to_string)
+    }
+
+    fn new_process(
+        &self,
+        kernel: &Kernel,
+        pid: u32,
+        parent: Option<u32>,
+        facts: &Facts,
+    ) -> NewProcess {
+        let path = facts
+            .exe
+            .as_ref()
+            .map(|path| format!("C:{}", path.replace('/', r"\")));
+        let user = facts.user_id.map(|id| {
+            let sid = Sid::new(22, &[1, id]);
+            if let Some(name) = procfs::user_name(id) {
+                let name = format!(r"{}\{name}", self.host.name);
+                kernel.ps.accounts.add(sid.clone(), &name);
+            }
+            sid
+        });
+        NewProcess {
+            id: Some(pid),
+            parent: parent.map(|id| Parent {
+                id,
+                key: kernel.ps.find(id).map(|process| process.key),
+            }),
+            image_name: path.as_deref().map(volume::open_name),
+            image_path: path.as_deref().map(volume::device_path),
+            command_line: facts.arguments.as_deref().map(procfs::command_line),
+            token: Token {
+                user,
+                ..Token::default()
+            },
+            ..NewProcess::default()
+        }
+    }
+
+    fn add(&mut self, kernel: &Kernel, pid: u32, facts: &Facts) {
+        let ticks = i64::try_from(facts.began.unwrap_or(0)).unwrap_or(0);
+        let new = NewProcess {
+            create_time: Some(self.host.boot_time + ticks * (SECOND / clock_ticks())),
+            ..self.new_process(kernel, pid, facts.parent, facts)
+        };
+        self.made.insert(pid, kernel.add_process(new));
+    }
+
+    fn start(&mut self, kernel: &Arc<Kernel>, pid: u32, parent: Option<u32>, told_by: Told) {
+        let facts = Facts::read(pid);
+        if pid <= LAST_SYSTEM_PID || facts.kernel_thread {
+            return;
+        }
+        let parent = parent.or(facts.parent);
+        let mut new = self.new_process(kernel, pid, parent, &facts);
+        let creator = parent.and_then(|parent| self.made.get(&parent));
+        self.starts += 1;
+        match (told_by, creator) {
+            // It never ran a program of its own: it is what its parent is.
+            (Told::Copied, Some(parent)) if facts.incomplete() => {
+                let text =
+                    |units: &Option<Vec<u16>>| units.as_deref().map(String::from_utf16_lossy);
+                new.image_name = text(&parent.image_name);
+                new.image_path = text(&parent.image_path);
+                new.command_line = text(&parent.command_line);
+                new.token.user = parent.token.user.clone();
+            }
+            _ => self.unread += u64::from(facts.incomplete()),
+        }
+        let creator = creator.unwrap_or(&kernel.ps.system).clone();
+        if let Ok(process) = kernel.start_process(&creator, new) {
+            self.made.insert(pid, process);
+        }
+    }
+
+    fn exit(&mut self, kernel: &Arc<Kernel>, pid: u32, status: u32) {
+        if let Some(process) = self.made.remove(&pid) {
+            kernel.exit_process(&process, status as i32);
+        }
+    }
+
+    fn act(&mut self, kernel: &Arc<Kernel>, event: Event) {
+        match event {
+            Event::Fork { parent, child } => {
+                self.settle(kernel, parent, Told::Copied);
+                let since = Instant::now();
+                self.copies.insert(child, Copy { parent, since });
+            }
+            Event::Exec { pid } => {
+                if !self.settle(kernel, pid, Told::RunsProgram) {
+                    let parent = self.made.get(&pid).and_then(|process| process.parent);
+                    self.exit(kernel, pid, 0);
+                    let parent = parent.map(|parent| parent.id);
+                    self.start(kernel, pid, parent, Told::RunsProgram);
+                }
+            }
+            Event::Exit { pid, status } => {
+                self.settle(kernel, pid, Told::Copied);
+                self.exit(kernel, pid, windows_status(status));
+            }
+        }
+    }
+
+    /// Tells of a copy, if `pid` is one.
+    fn settle(&mut self, kernel: &Arc<Kernel>, pid: u32, told_by: Told) -> bool {
+        let Some(copy) = self.copies.remove(&pid) else {
+            return false;
+        };
+        self.start(kernel, pid, Some(copy.parent), told_by);
+        true
+    }
+
+    fn settle_old_copies(&mut self, kernel: &Arc<Kernel>) {
+        let old = |(pid, copy): (&u32, &Copy)| (copy.since.elapsed() > PATIENCE).then_some(*pid);
+        let old: Vec<u32> = self.copies.iter().filter_map(old).collect();
+        for pid in old {
+            self.settle(kernel, pid, Told::Copied);
+        }
+    }
+
+    /// Compares what is known with what is there. A pid that was used again in between is not
+    /// noticed.
+    fn rescan(&mut self, kernel: &Arc<Kernel>) {
+        let there: HashSet<u32> = procfs::pids().into_iter().collect();
+        let gone = self.made.keys().filter(|pid| !there.contains(pid));
+        for pid in gone.copied().collect::<Vec<_>>() {
+            self.guessed_exits += 1;
+            self.exit(kernel, pid, 0);
+        }
+        self.copies.retain(|pid, _| there.contains(pid));
+        let mut new: Vec<u32> = there
+            .into_iter()
+            .filter(|pid| !self.made.contains_key(pid))
+            .collect();
+        new.sort_unstable();
+        for pid in new {
+            let facts = Facts::read(pid);
+            if let Some(parent) = facts.parent.filter(|_| !facts.kernel_thread) {
+                let since = Instant::now();
+                self.copies.entry(pid).or_insert(Copy { parent, since });
+            }
+        }
+    }
+}
+
+impl Default for Live {
+    fn default() -> Live {
+        Live::new()
+    }
+}
+
+/// What a shell would show: the exit code, or 128 and the signal.
+fn windows_status(status: u32) -> u32 {
+    match status & 0x7f {
+        0 => status >> 8 & 0xff,
+        signal => 128 + signal,
+    }
+}
+
+fn clock_ticks() -> i64 {
+    // SAFETY: no memory is passed.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    ticks.max(1)
+}
+
+impl Source for Live {
+    fn host(&self) -> Host {
+        self.host.clone()
+    }
+
+    fn populate(&mut self, kernel: &Arc<Kernel>) {
+        kernel.ps.leave_ids_to_source(0);
+        for pid in procfs::pids() {
+            let facts = Facts::read(pid);
+            if pid > LAST_SYSTEM_PID && !facts.kernel_thread && facts.began.is_some() {
+                self.add(kernel, pid, &facts);
+            }
+        }
+    }
+
+    fn run(&mut self, stage: &Stage<'_>) {
+        let kernel = stage.kernel;
+        while !stage.stopped() {
+            let received = match &self.events {
+                Ok(connector) => connector.receive(PERIOD),
+                Err(_) => {
+                    thread::sleep(PERIOD);
+                    Ok(Received::Nothing)
+                }
+            };
+            match received {
+                Ok(Received::Events(events)) => {
+                    events.into_iter().for_each(|event| self.act(kernel, event));
+                }
+                Ok(Received::Nothing) => {}
+                Ok(Received::Overrun) => {
+                    self.overruns += 1;
+                    self.rescan(kernel);
+                }
+                Err(e) => self.events = Err(e),
+            }
+            if self.events.is_err() {
+                self.rescan(kernel);
+            }
+            self.settle_old_copies(kernel);
+        }
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{} process starts, {} of them too short-lived to be read in full",
+            self.starts, self.unread
+        )];
+        if let Some(why) = self.polls_because() {
+            lines.push(format!(
+                "/proc was polled, short-lived processes were missed: {why}"
+            ));
+        }
+        if self.overruns > 0 {
+            lines.push(format!("Linux dropped events {} times", self.overruns));
+        }
+        if self.guessed_exits > 0 {
+            lines.push(format!(
+                "the exit status of {} processes is not known and shown as 0",
+                self.guessed_exits
+            ));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_s_processes_are_there_with_their_parents() {
+        let kernel = Kernel::boot(crate::Config::default());
+        let mut live = Live::new();
+        live.populate(&kernel);
+        let own = kernel.ps.find(std::process::id()).unwrap();
+        assert_eq!(
+            own.parent.map(|parent| parent.id),
+            Some(std::os::unix::process::parent_id())
+        );
+        let line = String::from_utf16(own.command_line.as_ref().unwrap()).unwrap();
+        assert!(line.contains("nthost"), "{line}");
+    }
+
+    #[test]
+    fn a_copy_is_told_of_once_whether_it_runs_a_program_or_ends() {
+        let kernel = Kernel::boot(crate::Config::default());
+        let mut live = Live::new();
+        live.populate(&kernel);
+        let parent = std::process::id();
+        // No process has these pids.
+        let (runs, ends) = (0x3000_0000, 0x3000_0001);
+        live.act(
+            &kernel,
+            Event::Fork {
+                parent,
+                child: runs,
+            },
+        );
+        assert!(kernel.ps.find(runs).is_none());
+        live.act(&kernel, Event::Exec { pid: runs });
+        let first = kernel.ps.find(runs).unwrap();
+        live.act(&kernel, Event::Exec { pid: runs });
+        assert_ne!(kernel.ps.find(runs).unwrap().key, first.key);
+        live.act(
+            &kernel,
+            Event::Fork {
+                parent: runs,
+                child: ends,
+            },
+        );
+        live.act(
+            &kernel,
+            Event::Exit {
+                pid: ends,
+                status: 9,
+            },
+        );
+        assert!(kernel.ps.find(ends).is_none());
+        assert_eq!((live.starts, live.unread), (3, 2));
+    }
+}
