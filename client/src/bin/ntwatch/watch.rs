@@ -81,6 +81,8 @@ fn stop_after(stopper: Stopper, time: Duration) {
 /// Writes events in the format that was asked for.
 struct Printer {
     out: Output,
+    /// One line of JSON, put together before it goes anywhere.
+    line: Vec<u8>,
     /// `None` for JSON Lines.
     pretty: Option<Pretty>,
 }
@@ -93,15 +95,21 @@ impl Printer {
             Format::Pretty => Some(Pretty::new(out.colours, width)),
             Format::Jsonl => None,
         };
-        Self { out, pretty }
+        Self {
+            out,
+            line: Vec::new(),
+            pretty,
+        }
     }
 
     fn print(&mut self, event: &Event) -> io::Result<()> {
         match &mut self.pretty {
             Some(pretty) => self.out.write_all(pretty.lines(event).as_bytes()),
             None => {
-                serde_json::to_writer(&mut self.out, event)?;
-                self.out.write_all(b"\n")
+                self.line.clear();
+                serde_json::to_writer(&mut self.line, event)?;
+                self.line.push(b'\n');
+                self.out.write_all(&self.line)
             }
         }
     }
