@@ -98,3 +98,21 @@ pub fn find(name: &str) -> Option<&'static Export> {
     });
     table.get(name).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_exported_twice() {
+        let mut names: Vec<_> = LISTS
+            .iter()
+            .flat_map(|list| list.iter())
+            .map(|e| e.name)
+            .collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
