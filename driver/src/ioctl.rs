@@ -37,7 +37,7 @@ fn device_control(request: Request, code: u32, input_length: usize, output_lengt
         }
         SHUTDOWN | CONFIGURE if output_length != 0 => request.complete(STATUS_INVALID_PARAMETER),
         CONFIGURE if input_length == 0 => request.complete(STATUS_INVALID_PARAMETER),
-        GET_VERSION => request.complete_with(&version()),
+        GET_VERSION => request.complete_with(|answer| *answer = version()),
         CONFIGURE => {
             let status = match configure(session, &request) {
                 Ok(()) => STATUS_SUCCESS,
@@ -46,7 +46,7 @@ fn device_control(request: Request, code: u32, input_length: usize, output_lengt
             request.complete(status);
         }
         READ_EVENTS => session.read(request),
-        GET_STATS => request.complete_with(&session.stats()),
+        GET_STATS => request.complete_with(|stats| session.stats(stats)),
         SHUTDOWN => {
             STATE.shut_down();
             STATE.sessions.iter().for_each(Session::serve);

@@ -15,16 +15,16 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use ntwatch_engine::OutOfMemory;
 use ntwatch_engine::account::sum;
 use ntwatch_engine::filter::Filter;
-use ntwatch_engine::session::{self, Feed, Reader};
+use ntwatch_engine::session::{self, Reader};
 use ntwatch_protocol::configure::{Configure, DEFAULT_RING_SIZE};
 use ntwatch_protocol::ioctl::{MAX_PENDED_READS, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, Stats};
 use ntwatch_protocol::record::MAX_RECORD_SIZE;
 use ntwatch_ring::SessionRing;
+use ntwatch_ring::session::Producer;
 use wdk_sys::{
     NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
     STATUS_SUCCESS, WDFFILEOBJECT__,
 };
-use zerocopy::FromZeros;
 
 /// A place for a session. All functions: IRQL = PASSIVE_LEVEL.
 pub(crate) struct Session {
@@ -110,24 +110,23 @@ impl Session {
             if wanted != 0 && wanted != events.ring_size() {
                 return Err(STATUS_INVALID_DEVICE_STATE);
             }
-            let mut feeds = STATE.feeds.lock();
-            if let Some(Some(feed)) = feeds.slot(self.number) {
-                feed.set_filter(filter);
-            }
-            STATE.listen(&feeds);
-            return Ok(());
         }
-        let size = match configure.ring_size {
-            0 => DEFAULT_RING_SIZE as usize,
-            size => size as usize,
+        let producer = match &*events {
+            Some(_) => None,
+            None => {
+                let (new, producer) = Events::new(configure.ring_size)?;
+                *events = Some(new);
+                Some(producer)
+            }
         };
-        let (new, feed) = Events::new(size, filter)?;
         let mut feeds = STATE.feeds.lock();
-        if let Some(slot) = feeds.slot(self.number) {
-            *slot = Some(feed);
+        if let Some(feed) = feeds.feed(self.number) {
+            match producer {
+                Some(producer) => feed.open(filter, producer),
+                None => feed.set_filter(filter),
+            }
         }
         STATE.listen(&feeds);
-        *events = Some(new);
         Ok(())
     }
 
@@ -225,43 +224,35 @@ impl Session {
 
     /// There is room now for what could not be announced before.
     fn announce(&self) {
-        let mut feeds = STATE.feeds.lock();
-        if let Some(Some(feed)) = feeds.slot(self.number) {
+        if let Some(feed) = STATE.feeds.lock().feed(self.number) {
             let _ = feed.announce();
         }
     }
 
-    /// What this session, and the driver as a whole, have counted.
-    pub(crate) fn stats(&self) -> Stats {
-        let mut stats = Stats {
-            size: size_of::<Stats>() as u32,
-            ..Stats::new_zeroed()
-        };
+    /// Says in `stats`, which is zero, what this session and the driver as a whole have counted.
+    pub(crate) fn stats(&self, stats: &mut Stats) {
+        stats.size = size_of::<Stats>() as u32;
         // The session first: what it has was captured before.
-        self.fill_in(&mut stats);
+        self.session_stats(stats);
         let account = STATE.capture.account();
         stats.captured = account.captured();
         stats.capture_lost = account.lost();
         stats.offered = sum(&stats.captured, &stats.capture_lost);
         stats.next_seq = STATE.feeds.lock().next_seq();
-        stats.sessions = STATE.sessions.iter().filter(|s| s.file().is_some()).count() as u32;
+        let is_open = |session: &&Session| session.file().is_some();
+        stats.sessions = STATE.sessions.iter().filter(is_open).count() as u32;
         stats.capture_ring_size = STATE.ring.get().map_or(0, |ring| ring.capacity() as u32);
-        stats
     }
 
-    /// Fills in what `stats` tells about this session.
-    fn fill_in(&self, stats: &mut Stats) {
+    fn session_stats(&self, stats: &mut Stats) {
         stats.pended_reads = self.pended_reads.load(Ordering::Relaxed);
         let events = self.events.lock();
-        let Some(events) = &*events else {
-            return;
-        };
-        stats.session_ring_size = events.ring_size() as u32;
         let mut feeds = STATE.feeds.lock();
-        let Some(Some(feed)) = feeds.slot(self.number) else {
+        let (Some(events), Some(feed)) = (&*events, feeds.feed(self.number)) else {
             return;
         };
         let account = feed.account();
+        stats.session_ring_size = events.ring_size() as u32;
         stats.session_captured = account.captured;
         stats.filtered = account.filtered;
         stats.session_lost = account.lost;
@@ -281,11 +272,12 @@ impl Session {
     pub(crate) fn close(&self) {
         let mut events = self.events.lock();
         let mut feeds = STATE.feeds.lock();
-        let feed = feeds.slot(self.number).and_then(Option::take);
+        if let Some(feed) = feeds.feed(self.number) {
+            // Before the ring that it feeds is gone.
+            feed.close();
+        }
         STATE.listen(&feeds);
         drop(feeds);
-        // Before the ring that it feeds.
-        drop(feed);
         *events = None;
         self.is_closed.store(false, Ordering::SeqCst);
         self.pended_reads.store(0, Ordering::Relaxed);
@@ -295,22 +287,23 @@ impl Session {
 }
 
 impl Events {
-    /// Both ends of a session with a ring of `size` bytes.
-    fn new(size: usize, filter: Filter) -> Result<(Self, Feed<'static>), NTSTATUS> {
+    /// The reads' end of a session with a ring of `size` bytes (0: the default), and the worker's.
+    fn new(size: u32) -> Result<(Self, Producer<'static>), NTSTATUS> {
+        let size = match size {
+            0 => DEFAULT_RING_SIZE as usize,
+            size => size as usize,
+        };
         let ring = InPool::new(Pool::Paged, size, |words| {
             SessionRing::new(words, session::reserve(size)).ok()
         })?;
-        // SAFETY: `Events` drops its reader before the ring, and `Session::close` drops the feed
-        // before both.
+        // SAFETY: `Events` drops its reader before the ring, and `Session::close` closes the feed,
+        // which has the producer, before both.
         let lent = unsafe { ring.get() };
         let (Some(producer), Some(consumer)) = (lent.producer(), lent.consumer()) else {
             return Err(STATUS_INVALID_DEVICE_STATE);
         };
-        let events = Self {
-            reader: Reader::new(consumer),
-            ring,
-        };
-        Ok((events, Feed::new(filter, producer)))
+        let reader = Reader::new(consumer);
+        Ok((Self { reader, ring }, producer))
     }
 
     fn ring_size(&self) -> usize {

@@ -51,9 +51,9 @@ impl News<'_> {
     }
 }
 
-/// The worker's ends of the configured sessions, by session number.
+/// The worker's ends of the sessions, by session number.
 pub struct Feeds<'r> {
-    feeds: [Option<Feed<'r>>; MAX_SESSIONS],
+    feeds: [Feed<'r>; MAX_SESSIONS],
     next_seq: u64,
 }
 
@@ -62,24 +62,20 @@ impl<'r> Feeds<'r> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            feeds: [const { None }; MAX_SESSIONS],
+            feeds: [const { Feed::closed() }; MAX_SESSIONS],
             next_seq: FIRST_SEQ,
         }
     }
 
-    /// The place of session number `session`: empty until it is configured, and again when it
-    /// is closed.
-    pub fn slot(&mut self, session: usize) -> Option<&mut Option<Feed<'r>>> {
+    /// The feed of session number `session`, below [`MAX_SESSIONS`].
+    pub fn feed(&mut self, session: usize) -> Option<&mut Feed<'r>> {
         self.feeds.get_mut(session)
     }
 
     /// The kinds that any session wants.
     #[must_use]
     pub fn mask(&self) -> u32 {
-        self.feeds
-            .iter()
-            .flatten()
-            .fold(0, |mask, feed| mask | feed.mask())
+        self.feeds.iter().fold(0, |mask, feed| mask | feed.mask())
     }
 
     /// The number that the next event gets.
@@ -92,7 +88,7 @@ impl<'r> Feeds<'r> {
     pub fn tell(&mut self, news: &News<'_>, upcase: impl Fn(u16) -> u16) -> SessionSet {
         let mut readable = SessionSet::default();
         self.next_seq = news.seq().saturating_add(1);
-        for (session, feed) in self.configured() {
+        for (session, feed) in (0..).zip(&mut self.feeds) {
             let told = match news {
                 News::Event(event) => feed.offer(event, &upcase),
                 News::Lost { counts, seq, time } => {
@@ -105,12 +101,6 @@ impl<'r> Feeds<'r> {
             }
         }
         readable
-    }
-
-    fn configured(&mut self) -> impl Iterator<Item = (u32, &mut Feed<'r>)> {
-        (0..)
-            .zip(&mut self.feeds)
-            .filter_map(|(session, feed)| Some((session, feed.as_mut()?)))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Event<'a> {
 }
 
 /// What became of a session's events on the worker's side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedAccount {
     /// Events that were held against mask and filter.
     pub captured: PerKind,
@@ -43,33 +43,62 @@ pub struct FeedAccount {
     pub queued: PerKind,
 }
 
-/// The worker's end of a session.
+impl FeedAccount {
+    const ZERO: Self = Self {
+        captured: [0; KIND_SLOTS],
+        filtered: [0; KIND_SLOTS],
+        lost: [0; KIND_SLOTS],
+        queued: [0; KIND_SLOTS],
+    };
+}
+
+/// The worker's end of a session. It stays where it is, as it is too large to be moved about on a
+/// kernel stack; sessions open and close in it.
 pub struct Feed<'r> {
-    filter: Filter,
-    ring: session::Producer<'r>,
+    open: Option<Open<'r>>,
     account: FeedAccount,
     gaps: Gaps,
 }
 
+/// What a feed has while its session is open.
+struct Open<'r> {
+    filter: Filter,
+    ring: session::Producer<'r>,
+}
+
 impl<'r> Feed<'r> {
-    /// A session that sees events from here on.
-    pub fn new(filter: Filter, ring: session::Producer<'r>) -> Self {
+    /// No session.
+    #[must_use]
+    pub const fn closed() -> Self {
         Self {
-            filter,
-            ring,
-            account: FeedAccount::default(),
-            gaps: Gaps::default(),
+            open: None,
+            account: FeedAccount::ZERO,
+            gaps: Gaps::NONE,
         }
+    }
+
+    /// Begins a session, which sees events from here on.
+    pub fn open(&mut self, filter: Filter, ring: session::Producer<'r>) {
+        self.open = Some(Open { filter, ring });
+        self.account = FeedAccount::ZERO;
+        self.gaps = Gaps::NONE;
+    }
+
+    /// Ends the session; its ring is free.
+    pub fn close(&mut self) {
+        self.open = None;
     }
 
     /// From here on the session wants other events.
     pub fn set_filter(&mut self, filter: Filter) {
-        self.filter = filter;
+        if let Some(open) = &mut self.open {
+            open.filter = filter;
+        }
     }
 
-    /// The kinds that the session asked for.
-    pub const fn mask(&self) -> u32 {
-        self.filter.mask()
+    /// The kinds that the session asked for; none while there is no session.
+    pub fn mask(&self) -> u32 {
+        self.open.as_ref().map_or(0, |open| open.filter.mask())
     }
 
     /// What became of the events so far.
@@ -79,13 +108,16 @@ impl<'r> Feed<'r> {
 
     /// Puts `event` into the ring if the session wants it and there is room; says whether it did.
     pub fn offer(&mut self, event: &Event<'_>, upcase: impl Fn(u16) -> u16) -> bool {
+        let Some(open) = &mut self.open else {
+            return false;
+        };
         let kind = event.subject.kind;
         add(&mut self.account.captured, kind, 1);
-        if !self.filter.passes(&event.subject, upcase) {
+        if !open.filter.passes(&event.subject, upcase) {
             add(&mut self.account.filtered, kind, 1);
             return false;
         }
-        let told = self.push(event);
+        let told = push(&mut open.ring, &mut self.gaps, event);
         if told {
             add(&mut self.account.queued, kind, 1);
         } else {
@@ -93,22 +125,6 @@ impl<'r> Feed<'r> {
             self.gaps.lost_in_session(kind, event.seq, event.time);
         }
         told
-    }
-
-    /// The record, after the announcement of what is missing before it; all of it or nothing.
-    fn push(&mut self, event: &Event<'_>) -> bool {
-        let priority = match event.subject.kind.has_reserve() {
-            true => Priority::High,
-            false => Priority::Normal,
-        };
-        if !self.gaps.is_empty() {
-            let room = self.gaps.size().saturating_add(event.record.len());
-            if !self.ring.fits(room, priority) {
-                return false;
-            }
-            self.announce();
-        }
-        self.ring.push(event.record, priority).is_ok()
     }
 
     /// Events were lost before they had a number. `seq` is that of the announcement.
@@ -121,15 +137,37 @@ impl<'r> Feed<'r> {
 
     /// Announces what is missing, if there is room for it; says whether it did.
     pub fn announce(&mut self) -> bool {
-        if self.gaps.is_empty() || !self.ring.fits(self.gaps.size(), Priority::High) {
+        match &mut self.open {
+            Some(open) if !self.gaps.is_empty() => announce(&mut open.ring, &mut self.gaps),
+            _ => false,
+        }
+    }
+}
+
+/// The record, after the announcement of what is missing before it; all of it or nothing.
+fn push(ring: &mut session::Producer<'_>, gaps: &mut Gaps, event: &Event<'_>) -> bool {
+    let priority = match event.subject.kind.has_reserve() {
+        true => Priority::High,
+        false => Priority::Normal,
+    };
+    if !gaps.is_empty() {
+        let room = gaps.size().saturating_add(event.record.len());
+        if !ring.fits(room, priority) || !announce(ring, gaps) {
             return false;
         }
-        self.gaps.take(|record| {
-            // There is room; should there be none after all, the counts still have the loss.
-            let _ = self.ring.push(record, Priority::High);
-        });
-        true
     }
+    ring.push(event.record, priority).is_ok()
+}
+
+fn announce(ring: &mut session::Producer<'_>, gaps: &mut Gaps) -> bool {
+    if !ring.fits(gaps.size(), Priority::High) {
+        return false;
+    }
+    gaps.take(|record| {
+        // There is room; should there be none after all, the counts still have the loss.
+        let _ = ring.push(record, Priority::High);
+    });
+    true
 }
 
 /// Where a read puts records. Write-only: the client may change the memory at any time.

@@ -224,7 +224,7 @@ proptest! {
                     read.push(Vec::new());
                 }
                 Step::Change { session, wish } if session < read.len() => {
-                    let feed = machine.feeds.slot(session).unwrap().as_mut().unwrap();
+                    let feed = machine.feeds.feed(session).unwrap();
                     feed.set_filter(wish.filter());
                     machine.capture.listen(machine.feeds.mask());
                 }
@@ -256,7 +256,7 @@ proptest! {
                 }
                 last_seq = header.seq;
             }
-            let feed = machine.feeds.slot(session).unwrap().as_ref().unwrap();
+            let feed = machine.feeds.feed(session).unwrap();
             prop_assert_eq!(&events, machine.readers[session].delivered());
             prop_assert_eq!(announced, feed.account().lost);
         }

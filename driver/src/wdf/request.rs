@@ -7,8 +7,8 @@ use crate::wdf::wdf_call;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use ntwatch_engine::session::Output;
-use wdk_sys::{NTSTATUS, STATUS_INVALID_PARAMETER, WDFREQUEST, WDFREQUEST__};
-use zerocopy::{Immutable, IntoBytes};
+use wdk_sys::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDFREQUEST, WDFREQUEST__};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// A request that is ours until it is completed or forwarded, which takes it.
 #[must_use = "a request must be completed"]
@@ -87,18 +87,20 @@ impl Request {
         Ok(unsafe { core::slice::from_raw_parts(buffer.cast(), length) })
     }
 
-    /// Completes a METHOD_BUFFERED request with `answer`, or with what is wrong with its buffer.
+    /// Completes a METHOD_BUFFERED request with an answer, or with STATUS_BUFFER_TOO_SMALL. `fill`
+    /// gets it zeroed, where the system wants it: it may be large for a kernel stack.
     /// IRQL ≤ DISPATCH_LEVEL, and no lock of ours held.
-    pub(crate) fn complete_with<T: IntoBytes + Immutable>(self, answer: &T) {
-        let bytes = answer.as_bytes();
-        match self.output_buffer(bytes.len()) {
-            Ok(mut output) => {
-                output.push(bytes);
-                let written = output.written;
-                self.complete_with_information(wdk_sys::STATUS_SUCCESS, written);
-            }
-            Err(status) => self.complete(status),
-        }
+    pub(crate) fn complete_with<T: FromBytes + IntoBytes>(self, fill: impl FnOnce(&mut T)) {
+        const { assert!(align_of::<T>() <= 16) };
+        let mut answer = match self.output_buffer(size_of::<T>()) {
+            Ok(output) => output.start.cast::<T>(),
+            Err(status) => return self.complete(status),
+        };
+        // SAFETY: at least so many bytes of system memory, which nobody else has until completion.
+        unsafe { answer.write_bytes(0, 1) };
+        // SAFETY: as above, just initialised, and aligned, as pool is to 16 bytes.
+        fill(unsafe { answer.as_mut() });
+        self.complete_with_information(STATUS_SUCCESS, size_of::<T>());
     }
 
     /// The output of a METHOD_BUFFERED or METHOD_OUT_DIRECT request, of `minimum` bytes at least,

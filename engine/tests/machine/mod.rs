@@ -7,7 +7,7 @@ use ntwatch_engine::facts::{Facts, Object, System};
 use ntwatch_engine::feeds::Feeds;
 use ntwatch_engine::filter::Filter;
 use ntwatch_engine::process_table::ProcessId;
-use ntwatch_engine::session::{self, Feed, Output, Reader};
+use ntwatch_engine::session::{self, Output, Reader};
 use ntwatch_engine::worker::{Pause, Worker, discard};
 use ntwatch_protocol::configure::{ClauseHeader, Configure, ConfigureHeader, clause};
 use ntwatch_protocol::reader::Records;
@@ -170,8 +170,8 @@ impl Machine {
         let ring = SessionRing::new(words(ring_size), session::reserve(ring_size)).unwrap();
         let ring = Box::leak(Box::new(ring));
         let number = self.readers.len();
-        let feed = Feed::new(wish.filter(), ring.producer().unwrap());
-        *self.feeds.slot(number).unwrap() = Some(feed);
+        let feed = self.feeds.feed(number).unwrap();
+        feed.open(wish.filter(), ring.producer().unwrap());
         self.readers.push(Reader::new(ring.consumer().unwrap()));
         self.capture.listen(self.feeds.mask());
         number
@@ -261,7 +261,7 @@ impl Machine {
             room,
         };
         self.readers[session].read(&mut buffer);
-        let feed = self.feeds.slot(session).unwrap().as_mut().unwrap();
+        let feed = self.feeds.feed(session).unwrap();
         let _ = feed.announce();
         buffer.bytes
     }
@@ -283,7 +283,7 @@ impl Machine {
             "offered = captured + lost in capture"
         );
         for (number, reader) in self.readers.iter().enumerate() {
-            let feed = self.feeds.slot(number).unwrap().as_ref().unwrap();
+            let feed = self.feeds.feed(number).unwrap();
             let counts = feed.account();
             let queued = reader.queued(counts);
             for kind in Kind::EVENTS {
