@@ -33,8 +33,8 @@ pub(crate) fn test() -> Result<()> {
         return loom();
     }
     let lab = Lab::build()?;
-    run(&mut lab.cargo("test"))?;
-    run(lab.cargo("test").args(packages(LAB)))?;
+    run(lab.cargo("test").arg("--no-fail-fast"))?;
+    run(lab.cargo("test").arg("--no-fail-fast").args(packages(LAB)))?;
     loom()
 }
 
