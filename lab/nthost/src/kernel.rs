@@ -17,6 +17,10 @@ use crate::rtl::Log;
 pub struct Config {
     /// The system time, in 100 ns units since 1601. `None` follows the host's clock.
     pub time: Option<i64>,
+    /// When it was booted, in the same units; otherwise now.
+    pub boot_time: Option<i64>,
+    /// Which boot of the machine this is, as start keys have it; otherwise the first.
+    pub boot_number: Option<u16>,
 }
 
 /// One modelled machine.
@@ -46,8 +50,9 @@ impl Kernel {
     pub fn boot(config: Config) -> Arc<Kernel> {
         let objects = Arc::new(Census::default());
         let clock = Clock::new(config.time);
+        let boot_time = config.boot_time.unwrap_or_else(|| clock.now());
         Arc::new(Kernel {
-            ps: Ps::new(&objects, clock.now()),
+            ps: Ps::new(&objects, boot_time, config.boot_number.unwrap_or(1)),
             clock,
             objects,
             io: Io::default(),

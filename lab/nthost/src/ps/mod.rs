@@ -39,19 +39,18 @@ pub struct Ps {
 const SYSTEM_ID: u32 = 4;
 
 /// The boot's number is in the upper bits of a start key.
-const BOOT_SHIFT: u32 = 48;
+pub(crate) const BOOT_SHIFT: u32 = 48;
 
 impl Ps {
-    /// `time` is that of the boot.
-    pub(crate) fn new(objects: &Arc<Census>, time: i64) -> Ps {
+    pub(crate) fn new(objects: &Arc<Census>, boot_time: i64, boot_number: u16) -> Ps {
         let new = NewProcess {
             image_name: Some("System".into()),
             wow64: Some(false),
             ..NewProcess::default()
         };
         let token = ObjectRef::new(objects, Token::system());
-        let key = 1 << BOOT_SHIFT | 1;
-        let system = Process::new(new, Id::named(SYSTEM_ID), token, 0, key, time);
+        let key = u64::from(boot_number) << BOOT_SHIFT | 1;
+        let system = Process::new(new, Id::named(SYSTEM_ID), token, 0, key, boot_time);
         let system = ObjectRef::new(objects, system);
         Ps {
             objects: Arc::clone(objects),

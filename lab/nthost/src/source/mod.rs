@@ -19,7 +19,10 @@ pub trait Source: Send {
 
     /// What the machine boots with.
     fn config(&self) -> Config {
-        Config::default()
+        Config {
+            boot_time: Some(self.host().boot_time),
+            ..Config::default()
+        }
     }
 
     /// Makes the processes that exist before anything happens.

@@ -3,7 +3,7 @@
 use super::Recording;
 use super::plan::{Plan, Process as Recorded, Step};
 use crate::ob::ObjectRef;
-use crate::ps::{NewProcess, Parent, Process};
+use crate::ps::{BOOT_SHIFT, NewProcess, Parent, Process};
 use crate::se::{Accounts, Token};
 use crate::source::sessions::Window;
 use crate::source::{Host, SECOND, Source, Stage, volume};
@@ -171,8 +171,12 @@ impl Source for Player {
     }
 
     fn config(&self) -> Config {
+        // A recording may go on after a reboot; it begins in the boot of its first process.
+        let first = self.plan().processes.first();
         Config {
             time: Some(self.plan().begin),
+            boot_time: Some(self.host().boot_time),
+            boot_number: first.map(|process| (process.key >> BOOT_SHIFT) as u16),
         }
     }
 
