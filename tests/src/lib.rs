@@ -4,5 +4,6 @@
 
 pub mod account;
 pub mod lab;
+pub mod machine;
 pub mod raw;
 pub mod recording;

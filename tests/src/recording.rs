@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 pub enum Expected {
     /// Sysmon event 1.
     Start {
-        /// Process id.
-        pid: u64,
+        /// Process id; `None` for the rare event in which the exporter has left it out.
+        pid: Option<u64>,
         /// Parent process id.
         parent: u64,
         /// DOS path.
@@ -29,6 +29,23 @@ pub enum Expected {
         /// DOS path.
         image: String,
     },
+}
+
+impl Expected {
+    /// Is `seen` what was expected? A pid that the recording does not have may be any.
+    #[must_use]
+    pub fn is_met_by(&self, seen: &Self) -> bool {
+        match (self, seen) {
+            (Expected::Start { pid: None, .. }, Expected::Start { .. }) => {
+                let mut seen = seen.clone();
+                if let Expected::Start { pid, .. } = &mut seen {
+                    *pid = None;
+                }
+                *self == seen
+            }
+            _ => self == seen,
+        }
+    }
 }
 
 /// Starts and exits in file order, for each host of one recording.
@@ -111,16 +128,14 @@ fn add_evtx(hosts: &mut Hosts, event: &Value) {
 
 fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: &Value) {
     let text = |name: &str| data[name].as_str().expect("a string").to_owned();
-    let pid = |name: &str| {
+    let number = |name: &str| {
         let value = &data[name];
-        value
-            .as_u64()
-            .or_else(|| value.as_str()?.parse().ok())
-            .expect("a pid")
+        value.as_u64().or_else(|| value.as_str()?.parse().ok())
     };
+    let pid = |name: &str| number(name).expect("a pid");
     let expected = match id {
         Some(1) => Expected::Start {
-            pid: pid("ProcessId"),
+            pid: number("ProcessId"),
             parent: pid("ParentProcessId"),
             image: text("Image"),
             command_line: text("CommandLine"),
