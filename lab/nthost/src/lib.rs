@@ -6,6 +6,9 @@
 //! IRQL, waits), [`ex`] (pool, work items), [`mm`], [`ob`] (objects), [`io`] (devices, IRPs),
 //! [`ps`] (processes), [`se`] (tokens) and [`rtl`].
 //!
+//! Activity comes from a [`source`], or from calls such as [`Kernel::start_process`]; [`serve`] lets
+//! clients in other processes connect.
+//!
 //! A [`Kernel`] is one machine. Any number live in one process; a kernel function finds its own
 //! through the thread it runs on, which [`Kernel::enter`] sets.
 //!

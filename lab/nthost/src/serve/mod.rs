@@ -1,8 +1,8 @@
 //! A machine for clients in other processes: `nthost serve`.
 //!
 //! [`Server`] boots a machine, loads the driver and listens on a Unix socket; each connection is
-//! a process of the machine ([`connection`]), which asks the driver for what it wants and the
-//! machine for what Windows tells any process ([`answer`]).
+//! a process of the machine (`connection`), which asks the driver for what it wants and the
+//! machine for what Windows tells any process (`answer`).
 
 mod answer;
 mod connection;

@@ -8,7 +8,6 @@ use crate::se::{Accounts, Token};
 use crate::source::sessions::Window;
 use crate::source::{Host, SECOND, Source, Stage, volume};
 use crate::{Config, Kernel};
-use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
@@ -221,12 +220,6 @@ impl Source for Player {
         let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|(_, s)| wanted(s)).count();
         let starts = count(|step| matches!(step, Step::Start(_)));
         let exits = count(|step| matches!(step, Step::Exit(_)));
-        let users: BTreeSet<_> = self
-            .plan()
-            .processes
-            .iter()
-            .filter_map(|p| p.user.as_ref())
-            .collect();
         vec![
             format!(
                 "{}: {starts} process starts and {exits} exits",
@@ -235,10 +228,7 @@ impl Source for Player {
             format!(
                 "made up: exit status 0 of {exits} exits; the creating thread of {starts} starts"
             ),
-            format!(
-                "made up: SIDs of {} accounts, those that are not the same everywhere",
-                users.len()
-            ),
+            "made up: SIDs of accounts that are not the same on every machine".into(),
             format!(
                 "{} processes had no recorded exit when their pid was used again",
                 self.expired.len()
