@@ -212,18 +212,31 @@ impl Server {
         });
         let _ = fs::remove_file(&config.socket);
         shared.say_farewell(|| end_reason == End::Asked || end.1.try_recv().is_ok());
-        let leaks = match service.stop() {
-            Stop::Stopped(leaks) => leaks,
-            Stop::Pending { files } => {
-                let held = format!("{files} files are still open on its devices");
-                return Err(ServeError::Stuck(held));
-            }
-            Stop::Refused => return Err(ServeError::Stuck("it has no unload routine".into())),
-        };
+        let leaks = unload(&service)?;
         Ok(Ended {
             leaks,
             summary: source.summary(),
         })
+    }
+}
+
+/// Unloads the driver, which no client holds any more. As on Windows, a request may hold its file
+/// for a moment after its client was told of the end.
+fn unload(service: &Service) -> Result<LeakReport, ServeError> {
+    let mut patience = FAREWELL;
+    loop {
+        match service.stop() {
+            Stop::Stopped(leaks) => return Ok(leaks),
+            Stop::Refused => return Err(ServeError::Stuck("it has no unload routine".into())),
+            Stop::Pending { files } if patience.is_zero() => {
+                let held = format!("{files} files are still open on its devices");
+                return Err(ServeError::Stuck(held));
+            }
+            Stop::Pending { .. } => {
+                thread::sleep(LOOK_AGAIN);
+                patience = patience.saturating_sub(LOOK_AGAIN);
+            }
+        }
     }
 }
 
