@@ -26,6 +26,8 @@ const POOL_FLAG_KINDS: u64 = 0x40 | 0x80 | 0x100;
 const GARBAGE: u8 = 0xcd;
 /// What freed memory holds until it is used again.
 const FREED: u8 = 0xdd;
+/// How much of a freed block is filled: rings of many megabytes are not worth the time.
+const MARKED: usize = 16 * PAGE;
 
 /// One block of pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +72,20 @@ impl Pool {
         let Ok(layout) = Layout::from_size_align(size.max(1), alignment) else {
             return ptr::null_mut();
         };
-        // SAFETY: the layout is not of size zero.
-        let memory = unsafe { alloc::alloc(layout) };
+        let memory = if fill == 0 {
+            // SAFETY: the layout is not of size zero.
+            unsafe { alloc::alloc_zeroed(layout) }
+        } else {
+            // SAFETY: as above.
+            unsafe { alloc::alloc(layout) }
+        };
         if memory.is_null() {
             return ptr::null_mut();
         }
-        // SAFETY: `memory` is valid for the whole layout.
-        unsafe { memory.write_bytes(fill, layout.size()) };
+        if fill != 0 {
+            // SAFETY: `memory` is valid for the whole layout.
+            unsafe { memory.write_bytes(fill, layout.size()) };
+        }
         let block = PoolBlock { tag, size };
         self.blocks
             .lock()
@@ -101,7 +110,11 @@ impl Pool {
             );
         }
         // SAFETY: the block was live, and its owner gives it up.
-        unsafe { memory.cast::<u8>().write_bytes(FREED, layout.size()) };
+        unsafe {
+            memory
+                .cast::<u8>()
+                .write_bytes(FREED, layout.size().min(MARKED))
+        };
         // SAFETY: allocated with this layout, and taken out of the map by this call alone.
         unsafe { alloc::dealloc(memory.cast(), layout) };
     }

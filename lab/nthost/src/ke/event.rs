@@ -181,3 +181,87 @@ fn may_wait(function: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Kernel};
+    use std::sync::atomic::AtomicUsize;
+
+    /// An event, made on a machine of its own.
+    struct Probe(Box<KEVENT>);
+
+    // SAFETY: an event is made to be used by several threads.
+    unsafe impl Sync for Probe {}
+
+    impl Probe {
+        fn new(kind: u8) -> Probe {
+            let mut event = Box::new(KEVENT::default());
+            // SAFETY: storage for an event.
+            unsafe { KeInitializeEvent(&raw mut *event, i32::from(kind), 0) };
+            Probe(event)
+        }
+
+        fn at(&self) -> *mut KEVENT {
+            (&raw const *self.0).cast_mut()
+        }
+
+        fn set(&self) {
+            // SAFETY: initialised and live.
+            unsafe { KeSetEvent(self.at(), 0, 0) };
+        }
+
+        fn wait(&self, timeout: Option<i64>) -> NTSTATUS {
+            let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+            // SAFETY: initialised and live.
+            unsafe { KeWaitForSingleObject(self.at(), 0, 0, 0, timeout) }
+        }
+    }
+
+    /// Sets the event whenever it is not set, until `waiters` threads have come through. Returns
+    /// how often they took the signal away.
+    fn taken_by(kind: u8, waiters: usize) -> usize {
+        let kernel = Kernel::boot(Config::default());
+        let (event, released) = (Probe::new(kind), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..waiters {
+                scope.spawn(|| {
+                    kernel.enter(&kernel.ps.system, || event.wait(None));
+                    released.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            // SAFETY: initialised and live.
+            let state = || unsafe { KeReadStateEvent(event.at()) } as usize;
+            let mut sets = 0;
+            while released.load(Ordering::Relaxed) < waiters {
+                if state() == 0 {
+                    event.set();
+                    sets += 1;
+                }
+                thread::yield_now();
+            }
+            sets - state()
+        })
+    }
+
+    #[test]
+    fn a_notification_event_releases_all_who_wait() {
+        assert_eq!(taken_by(NOTIFICATION, 4), 0);
+    }
+
+    #[test]
+    fn a_synchronization_event_releases_one_at_a_time() {
+        assert_eq!(taken_by(SYNCHRONIZATION, 4), 4);
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_timeout() {
+        let kernel = Kernel::boot(Config::default());
+        kernel.enter(&kernel.ps.system, || {
+            let event = Probe::new(NOTIFICATION);
+            for timeout in [0, -10_000, 1] {
+                assert_eq!(event.wait(Some(timeout)), STATUS_TIMEOUT);
+            }
+        });
+    }
+}

@@ -131,3 +131,42 @@ unsafe extern "win64" fn KeReleaseSpinLockFromDpcLevel(lock: *mut usize) {
     let lock = unsafe { SpinLock::at(lock) };
     Current::with(|current| lock.give_back(current));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ke::PASSIVE_LEVEL;
+    use crate::{Config, Kernel};
+
+    #[test]
+    fn a_spin_lock_lets_one_thread_in_and_holds_the_dispatcher_off() {
+        let kernel = Kernel::boot(Config::default());
+        let (lock, inside) = (SpinLock::default(), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    kernel.enter(&kernel.ps.system, || {
+                        for _ in 0..1000 {
+                            let irql = lock.acquire();
+                            assert_eq!(irql, PASSIVE_LEVEL);
+                            assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
+                            inside.fetch_sub(1, Ordering::Relaxed);
+                            lock.release(irql);
+                        }
+                    });
+                });
+            }
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "SPIN_LOCK_ALREADY_OWNED")]
+    fn a_thread_that_waits_for_its_own_lock_is_stopped() {
+        let kernel = Kernel::boot(Config::default());
+        kernel.enter(&kernel.ps.system, || {
+            let lock = SpinLock::default();
+            lock.acquire();
+            lock.acquire();
+        });
+    }
+}

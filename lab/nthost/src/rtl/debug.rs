@@ -100,3 +100,30 @@ unsafe extern "win64" fn DbgPrintEx(_component: u32, _level: u32, _format: *cons
         print = sym print,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Kernel};
+
+    #[test]
+    fn arguments_in_registers_and_on_the_stack_are_printed() {
+        type Print = unsafe extern "win64" fn(*const c_char, u64, u64, u64, u64, u64) -> u32;
+        type PrintEx = unsafe extern "win64" fn(u32, u32, *const c_char, u64, u64, u64) -> u32;
+        // SAFETY: how a caller passes variable arguments: the first four in registers.
+        let print = unsafe { std::mem::transmute::<*const (), Print>(DbgPrint as *const ()) };
+        // SAFETY: as above.
+        let print_ex =
+            unsafe { std::mem::transmute::<*const (), PrintEx>(DbgPrintEx as *const ()) };
+        let kernel = Kernel::boot(Config::default());
+        kernel.enter(&kernel.ps.system, || {
+            // SAFETY: five numbers for five conversions.
+            unsafe { print(c"%d %d %d %d %d\n".as_ptr(), 1, 2, 3, 4, 5) };
+            // SAFETY: three numbers for three conversions.
+            unsafe { print_ex(0, 0, c"%d %d %d\nand ".as_ptr(), 6, 7, 8) };
+            // SAFETY: the format asks for nothing.
+            unsafe { print(c"so on\n".as_ptr(), 0, 0, 0, 0, 0) };
+        });
+        assert_eq!(kernel.log.lines(), ["1 2 3 4 5", "6 7 8", "and so on"]);
+    }
+}
