@@ -1,6 +1,6 @@
 //! What drivers can import from ntoskrnl.exe and hal.dll.
 //!
-//! Each module lists its functions with [`exports!`]; the loader looks names up in all lists.
+//! Each module lists its functions with `exports!`; the loader looks names up in all lists.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

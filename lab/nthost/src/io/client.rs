@@ -78,7 +78,9 @@ impl Client {
 
     /// Ends the process as Windows does: its requests are cancelled and waited for, then its
     /// handles are closed.
-    pub fn die(self) {}
+    pub fn die(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Client {

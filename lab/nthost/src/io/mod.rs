@@ -1,7 +1,7 @@
 //! The I/O manager: drivers, devices, files, requests, work items.
 //!
 //! [`Service`] loads and ends a driver. [`Client`] is a user-mode process with open files; each
-//! request it makes becomes a [`packet::Packet`], an IRP with what the model adds to it.
+//! request it makes becomes a `Packet`, an IRP with what the model adds to it.
 
 mod buffers;
 pub(crate) mod cancel;
