@@ -26,10 +26,14 @@ struct Loaded {
     process_notify: bool,
 }
 
-static LOADED: PushLock<Loaded> = PushLock::new(Loaded {
-    ring: None,
-    process_notify: false,
-});
+impl Loaded {
+    const NOTHING: Self = Self {
+        ring: None,
+        process_notify: false,
+    };
+}
+
+static LOADED: PushLock<Loaded> = PushLock::new(Loaded::NOTHING);
 
 /// Page "DRIVER_INITIALIZE". PASSIVE_LEVEL.
 ///
@@ -106,12 +110,12 @@ unsafe extern "C" fn evt_driver_unload(_: WDFDRIVER) {
 
 /// Ends whatever was begun: first what calls us, then the worker, then the memory that both use.
 fn clean_up() {
-    let mut loaded = LOADED.lock();
-    if core::mem::take(&mut loaded.process_notify)
+    let loaded = core::mem::replace(&mut *LOADED.lock(), Loaded::NOTHING);
+    if loaded.process_notify
         && let Err(status) = process::unregister()
     {
         print_failure(c"removing the process notify routine", status);
     }
     worker::stop();
-    loaded.ring = None;
+    drop(loaded.ring);
 }

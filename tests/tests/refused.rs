@@ -1,0 +1,79 @@
+//! A driver that cannot load says why and leaves nothing behind: `DriverEntry` undoes what it has
+//! done, as nobody calls the unload routine then.
+
+use nthost::io::{ServiceConfig, StartError, Stop};
+use nthost::{Kernel, LeakReport};
+use ntwatch_tests::lab::Lab;
+use ntwatch_tests::machine::{boot, client, configure_all, live_and_die, load, stats};
+use std::path::Path;
+use std::sync::Arc;
+
+const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32 as i32;
+const STATUS_OBJECT_NAME_COLLISION: i32 = 0xC000_0035_u32 as i32;
+
+/// The status and the leaks of a start that must fail.
+fn refused(kernel: &Arc<Kernel>, image: &Path) -> (i32, LeakReport) {
+    let mut config = ServiceConfig::new(image);
+    config.libraries.push(Lab::get().wdfldr);
+    match kernel.start_service(&config) {
+        Err(StartError::Refused { status, leaks, .. }) => (status, leaks),
+        Err(error) => panic!("not loaded at all: {error}"),
+        Ok(_) => panic!("the driver started"),
+    }
+}
+
+/// The driver's image without the mark that notify routines need, FORCE_INTEGRITY.
+fn without_force_integrity(mut image: Vec<u8>) -> Vec<u8> {
+    let header = u32::from_le_bytes(image[0x3C..0x40].try_into().expect("four bytes")) as usize;
+    // DllCharacteristics, behind signature and file header.
+    image[header + 24 + 70] &= !0x80;
+    image
+}
+
+#[test]
+fn a_driver_whose_notify_routine_is_refused_undoes_its_device() {
+    let dir = tempfile::tempdir().expect("a directory for the image");
+    let image = dir.path().join("ntwatch.sys");
+    let shipped = std::fs::read(Lab::get().driver).expect("the shipped driver");
+    std::fs::write(&image, without_force_integrity(shipped)).expect("a copy");
+
+    let kernel = boot();
+    let (status, leaks) = refused(&kernel, &image);
+    assert_eq!(status, STATUS_ACCESS_DENIED);
+    assert!(leaks.is_empty(), "{leaks}");
+    let said = kernel.log.lines().join("\n");
+    assert!(
+        said.contains("PsSetCreateProcessNotifyRoutineEx2 failed with status 0xC0000022"),
+        "{said}"
+    );
+    // Nothing stands in the way of a driver that is in order.
+    let Stop::Stopped(leaks) = load(&kernel, &Lab::get()).stop() else {
+        panic!("nobody holds the driver");
+    };
+    assert!(leaks.is_empty(), "{leaks}");
+}
+
+#[test]
+fn a_second_driver_of_the_same_name_leaves_the_first_alone() {
+    let dir = tempfile::tempdir().expect("a directory for the image");
+    let image = dir.path().join("second.sys");
+    std::fs::copy(Lab::get().driver, &image).expect("a copy");
+
+    let kernel = boot();
+    let first = load(&kernel, &Lab::get());
+    let (watcher, handle) = client(&kernel);
+    configure_all(&handle);
+    let (status, _) = refused(&kernel, &image);
+    assert_eq!(status, STATUS_OBJECT_NAME_COLLISION);
+
+    live_and_die(&kernel);
+    assert_eq!(stats(&handle).offered.iter().sum::<u64>(), 2);
+    drop(handle);
+    watcher.die();
+    let leaks = match first.stop() {
+        Stop::Stopped(leaks) => leaks,
+        Stop::Pending { .. } => first.wait(),
+        Stop::Refused => panic!("the driver cannot be unloaded"),
+    };
+    assert!(leaks.is_empty(), "{leaks}");
+}
