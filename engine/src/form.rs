@@ -221,3 +221,67 @@ impl ProcessExit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FormHeader, ProcessExit, ProcessStart};
+    use crate::facts::Object;
+    use crate::process_table::ProcessId;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn text() -> impl Strategy<Value = Option<Vec<u8>>> {
+        prop::option::of(prop::collection::vec(any::<u8>(), 0..100))
+    }
+
+    proptest! {
+        #[test]
+        fn the_worker_reads_what_the_callback_wrote(
+            numbers: [u64; 4],
+            ids: [u32; 4],
+            keys: [Option<u64>; 2],
+            flags: [bool; 2],
+            image_name in text(),
+            command_line in text(),
+        ) {
+            let id = ProcessId { pid: ids[0], key: numbers[0] };
+            let start = ProcessStart {
+                id,
+                time: numbers[1] as i64,
+                create_time: numbers[2] as i64,
+                parent_pid: ids[1],
+                parent_key: keys[0],
+                creator_pid: ids[2],
+                creator_tid: ids[3],
+                creator_key: keys[1],
+                image_exact: flags[0],
+                subsystem_process: flags[1],
+                image_name: image_name.as_deref(),
+                command_line: command_line.as_deref(),
+            };
+            let mut record = vec![0; start.size()];
+            start.write(7, Object(numbers[3]), &mut record);
+            prop_assert_eq!(ProcessStart::read(&record), Some(start));
+            let header = FormHeader::read(&record).unwrap();
+            prop_assert_eq!((header.losses, header.object()), (7, Object(numbers[3])));
+
+            let exit = ProcessExit { id, time: 1, create_time: 2, exit_status: ids[1] };
+            let mut record = vec![0; ProcessExit::SIZE];
+            exit.write(8, Object(numbers[3]), &mut record);
+            prop_assert_eq!(ProcessExit::read(&record), Some(exit));
+        }
+
+        #[test]
+        fn bytes_that_no_callback_wrote_are_refused_or_read_inside_their_bounds(
+            record in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            if let Some(start) = ProcessStart::read(&record) {
+                let strings = [start.image_name, start.command_line];
+                let read: usize = strings.iter().flatten().map(|text| text.len()).sum();
+                prop_assert!(read <= record.len());
+            }
+            let _ = ProcessExit::read(&record);
+        }
+    }
+}
