@@ -15,6 +15,7 @@ use crate::{Kernel, LeakReport};
 use ntwatch_protocol::ioctl::SHUTDOWN;
 use std::collections::HashMap;
 use std::net::Shutdown;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -241,22 +242,28 @@ fn unload(service: &Service) -> Result<LeakReport, ServeError> {
 }
 
 /// Listens on `path`. A socket that nobody answers on is left from a server that was killed.
+///
+/// The socket appears there by renaming, so that who sees it can connect: between `bind` and
+/// `listen` connections are refused.
 fn listen(path: &Path) -> Result<UnixListener, ServeError> {
     if UnixStream::connect(path).is_ok() {
         return Err(ServeError::InUse(path.into()));
     }
-    let is_socket = |file: fs::Metadata| {
-        use std::os::unix::fs::FileTypeExt;
-        file.file_type().is_socket()
-    };
-    if fs::symlink_metadata(path).is_ok_and(is_socket) {
-        // If this fails, binding fails and says why.
-        let _ = fs::remove_file(path);
-    }
-    UnixListener::bind(path).map_err(|source| ServeError::Listen {
+    let failed = |source| ServeError::Listen {
         path: path.into(),
         source,
-    })
+    };
+    let is_other = |file: fs::Metadata| !file.file_type().is_socket();
+    if fs::symlink_metadata(path).is_ok_and(is_other) {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut unready = path.as_os_str().to_owned();
+    unready.push("~");
+    // If this fails, binding fails and says why.
+    let _ = fs::remove_file(&unready);
+    let listener = UnixListener::bind(&unready).map_err(failed)?;
+    fs::rename(&unready, path).map_err(failed)?;
+    Ok(listener)
 }
 
 impl Shared {
