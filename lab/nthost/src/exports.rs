@@ -26,7 +26,7 @@ unsafe impl Send for Export {}
 /// Lists a module's exports as `pub(crate) static EXPORTS: &[Export]`, grouped by the highest
 /// IRQL a caller may be at. Variables follow the word `data`.
 ///
-/// ```ignore
+/// ```text
 /// exports! {
 ///     DISPATCH_LEVEL: KeSetEvent, KeResetEvent;
 ///     data: PsProcessType;
