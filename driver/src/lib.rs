@@ -5,8 +5,8 @@
 //! - [`device`] and [`ioctl`]: the control device and its requests; [`session`]: what belongs to
 //!   one handle.
 //! - [`state`]: what all of them share.
-//! - [`nt`] and [`wdf`]: the kernel and the framework. `unsafe` lives there, and nowhere else but
-//!   in the callbacks' first lines.
+//! - [`nt`] and [`wdf`]: the kernel and the framework, wrapped. `unsafe` elsewhere is for what only
+//!   the caller knows: what a callback is handed, and how long shared memory lives.
 #![no_std]
 
 extern crate wdk_panic;

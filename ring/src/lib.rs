@@ -11,8 +11,8 @@
 //! A record that does not fit is refused with [`Full`]; counting the loss is the caller's part.
 //! The last bytes of a ring can be kept for [`Priority::High`] records.
 //!
-//! Beyond plain tests, loom explores every order of the accesses, and miri looks for undefined
-//! behaviour on the real bytes:
+//! Beyond plain tests, `cargo xtask test` has loom explore the orders of the accesses. miri can look
+//! for undefined behaviour on the real bytes where its toolchain is to be had; no task runs it:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p ntwatch-ring --release --test loom
