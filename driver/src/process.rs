@@ -51,8 +51,8 @@ fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
     };
     let creator = info.CreatingThreadId.UniqueProcess;
     let creator_key = start_key_of(creator);
-    // Both are alive: one runs this thread, the other the system holds as long as it creates a
-    // child of it. So nobody else can have their pids.
+    // Nobody else can have their pids: one runs this thread, the other the system holds as long as
+    // it creates a child of it, even if it has exited.
     let parent_key = if info.ParentProcessId == creator {
         creator_key
     } else {
