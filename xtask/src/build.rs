@@ -61,7 +61,14 @@ fn on_windows() -> Result<Artifacts> {
     let built = command::build(cargo().args(["build", "--release", "-p", pe::DRIVER]))?;
     let library = built.dynamic_library(pe::DRIVER)?;
     let driver = library.with_extension("sys");
-    std::fs::copy(&library, &driver).with_context(|| format!("copying {}", library.display()))?;
+    // The client bears the same name, and its build would take the place of the driver's PDB.
+    let symbols = library.with_extension("pdb");
+    for (from, to) in [
+        (&library, &driver),
+        (&symbols, &driver.with_extension("sys.pdb")),
+    ] {
+        std::fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+    }
     let built = command::build(cargo().args(["build", "--release", "-p", "ntwatch-client"]))?;
     let paths = vec![
         ("driver", driver),
