@@ -81,6 +81,14 @@ impl CaptureAccount {
         self.losses.fetch_add(1, Ordering::Release);
     }
 
+    /// The ring took an event that cannot be told after all: it is lost.
+    pub(crate) fn count_untold(&self, kind: Kind) {
+        if let Some(count) = self.captured.get(kind.index()) {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.count_lost(kind);
+    }
+
     /// Events lost so far, of whatever kind.
     pub(crate) fn losses(&self) -> u64 {
         self.losses.load(Ordering::Acquire)

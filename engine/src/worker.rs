@@ -52,15 +52,25 @@ impl Worker {
     ) -> Pause {
         loop {
             if let Some(record) = consumer.peek() {
-                if let Some(form) = FormHeader::read(&record) {
+                let kind = Kind::from_wire(record.tag() as u16);
+                let form = FormHeader::read(&record);
+                if let Some(form) = form {
                     self.announce(capture, form.losses, &now, &mut tell);
-                    let seq = self.next_seq;
-                    let event = Kind::from_wire(record.tag() as u16)
-                        .and_then(|kind| self.enricher.event(kind, &record, seq, system));
-                    if let Some(event) = event {
+                }
+                let seq = self.next_seq;
+                match kind.and_then(|kind| self.enricher.event(kind, &record, seq, system)) {
+                    Some(event) => {
                         self.next_seq = seq.saturating_add(1);
                         tell(&News::Event(event));
                     }
+                    // No form that we write is like this; should one be, it is not lost silently.
+                    None => {
+                        if let Some(kind) = kind {
+                            capture.account().count_untold(kind);
+                        }
+                    }
+                }
+                if let Some(form) = form {
                     system.release(form.object());
                 }
                 record.release();
