@@ -9,7 +9,10 @@ use windows_sys::Wdk::System::Threading::{
     NtQueryInformationProcess, PROCESSINFOCLASS, ProcessProtectionInformation,
     ProcessSubsystemInformation, ProcessTelemetryIdInformation, ProcessWow64Information,
 };
-use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, STATUS_INFO_LENGTH_MISMATCH};
+use windows_sys::Win32::Foundation::{
+    INVALID_HANDLE_VALUE, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INFO_LENGTH_MISMATCH,
+};
 use windows_sys::Win32::Security::{
     GetTokenInformation, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_STATISTICS,
     TokenElevation, TokenIntegrityLevel, TokenStatistics,
@@ -135,12 +138,21 @@ fn telemetry(process: &OwnedHandle) -> Option<Vec<u8>> {
             bytes.truncate(needed as usize);
             return Some(bytes);
         }
-        if status != STATUS_INFO_LENGTH_MISMATCH || size >= LARGEST {
+        if !wants_room(status) || size >= LARGEST {
             return None;
         }
         // The command line may have grown since.
         answer.resize(answer.len() * 2, 0);
     }
+}
+
+/// Would the same question in a larger buffer be answered? Which of these a class fails with, its
+/// documentation leaves open.
+const fn wants_room(status: NTSTATUS) -> bool {
+    matches!(
+        status,
+        STATUS_INFO_LENGTH_MISMATCH | STATUS_BUFFER_TOO_SMALL | STATUS_BUFFER_OVERFLOW
+    )
 }
 
 /// `None` where the token's own protection forbids it.
