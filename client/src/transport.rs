@@ -4,6 +4,8 @@
 pub mod lab;
 #[cfg(any(windows, test))]
 mod telemetry;
+#[cfg(any(windows, test))]
+mod win32;
 #[cfg(windows)]
 pub mod windows;
 
@@ -123,6 +125,9 @@ pub enum Fault {
     /// Whatever device this is, it does not know the request.
     #[error("the device does not know this request")]
     NotSupported,
+    /// A read before CONFIGURE, or CONFIGURE for another ring than the session has.
+    #[error("the session is not in the state for this request")]
+    OutOfOrder,
     /// The driver says that the input is wrong.
     #[error("the driver does not accept the request's parameters")]
     BadParameter,

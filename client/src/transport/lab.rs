@@ -280,6 +280,8 @@ fn from_status(status: u32) -> Fault {
         0xC000_009A => Fault::NoMemory,
         // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
         0xC000_0010 | 0xC000_00BB => Fault::NotSupported,
+        // INVALID_DEVICE_STATE
+        0xC000_0184 => Fault::OutOfOrder,
         // INVALID_PARAMETER
         0xC000_000D => Fault::BadParameter,
         other => Fault::Status(other),
@@ -326,4 +328,34 @@ fn running(process: link::Process) -> RunningProcess {
 /// Nothing that these locks guard is ever half done when a thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::discriminant;
+
+    #[test]
+    fn the_drivers_statuses_have_their_own_faults() {
+        for (status, expected) in [
+            (0xC000_0034, Fault::NotFound),
+            (0xC000_0022, Fault::AccessDenied),
+            (0xC000_02FE, Fault::ShuttingDown),
+            (0xC000_0120, Fault::Stopped),
+            (0xC000_011F, Fault::NoRoom),
+            (0xC000_009A, Fault::NoMemory),
+            (0xC000_0010, Fault::NotSupported),
+            (0xC000_00BB, Fault::NotSupported),
+            (0xC000_0184, Fault::OutOfOrder),
+            (0xC000_000D, Fault::BadParameter),
+            (0xC000_0001, Fault::Status(0xC000_0001)),
+        ] {
+            let fault = from_status(status);
+            assert_eq!(
+                discriminant(&fault),
+                discriminant(&expected),
+                "{status:#x}: {fault:?}"
+            );
+        }
+    }
 }

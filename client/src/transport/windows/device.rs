@@ -1,6 +1,7 @@
 //! The device's handle.
 
 use super::{machine, process};
+use crate::transport::win32::fault;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::volumes::Volume;
 use ntwatch_protocol::ioctl::READ_EVENTS;
@@ -9,11 +10,7 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::null;
 use std::sync::atomic::{AtomicBool, Ordering};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_BAD_COMMAND, ERROR_DEV_NOT_EXIST, ERROR_FILE_NOT_FOUND,
-    ERROR_INVALID_FUNCTION, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING,
-    ERROR_NO_SUCH_DEVICE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_SUPPORTED, ERROR_OPERATION_ABORTED,
-    ERROR_PATH_NOT_FOUND, ERROR_SHUTDOWN_IN_PROGRESS, ERROR_TOO_MANY_OPEN_FILES, GENERIC_READ,
-    GENERIC_WRITE, INVALID_HANDLE_VALUE,
+    ERROR_IO_PENDING, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Storage::FileSystem::{CreateFileW, FILE_FLAG_OVERLAPPED, OPEN_EXISTING};
 use windows_sys::Win32::System::IO::{
@@ -182,21 +179,4 @@ pub(super) fn last_fault() -> Fault {
 
 fn is(error: &io::Error, code: u32) -> bool {
     error.raw_os_error() == Some(code as i32)
-}
-
-/// What a Win32 error means to a client (page "System Error Codes").
-fn fault(error: io::Error) -> Fault {
-    match error.raw_os_error().map_or(0, |code| code as u32) {
-        ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND | ERROR_INVALID_NAME | ERROR_DEV_NOT_EXIST
-        | ERROR_NO_SUCH_DEVICE => Fault::NotFound,
-        ERROR_ACCESS_DENIED => Fault::AccessDenied,
-        ERROR_SHUTDOWN_IN_PROGRESS => Fault::ShuttingDown,
-        ERROR_OPERATION_ABORTED => Fault::Stopped,
-        ERROR_NO_SYSTEM_RESOURCES => Fault::NoMemory,
-        // STATUS_TOO_MANY_OPENED_FILES
-        ERROR_TOO_MANY_OPEN_FILES => Fault::NoRoom,
-        ERROR_INVALID_FUNCTION | ERROR_NOT_SUPPORTED | ERROR_BAD_COMMAND => Fault::NotSupported,
-        ERROR_INVALID_PARAMETER => Fault::BadParameter,
-        _ => Fault::Io(error),
-    }
 }
