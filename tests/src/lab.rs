@@ -9,6 +9,24 @@ use std::time::{Duration, Instant};
 /// How long anything here may take before it counts as hung. No test measures time by it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Looks again and again until there is something to see.
+///
+/// # Panics
+/// With `what` was waited for, when [`PATIENCE`] is over.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// What `cargo xtask build --json` has built.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Lab {

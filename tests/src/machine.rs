@@ -1,14 +1,15 @@
 //! A machine inside the test's own process, for what a test has to do at a certain moment.
 
-use crate::lab::Lab;
-use nthost::io::{Client, FileHandle, Service, ServiceConfig};
+use crate::lab::{Lab, PATIENCE, until};
+use nthost::io::{Client, Completion, FileHandle, Moment, Service, ServiceConfig, Stop, Ticket};
 use nthost::ps::NewProcess;
 use nthost::se::Token;
 use nthost::{Config, Kernel};
 use ntwatch_protocol::configure::ConfigureHeader;
-use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, Stats};
-use ntwatch_protocol::record::Kind;
-use std::sync::Arc;
+use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, READ_EVENTS, Stats};
+use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `GENERIC_READ | GENERIC_WRITE`.
@@ -65,6 +66,72 @@ pub fn configure_all(handle: &FileHandle) {
     };
     let done = handle.ioctl(CONFIGURE, header.as_bytes(), 0);
     assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
+}
+
+/// Runs `test` with a session that sees everything, and unloads the driver behind it.
+///
+/// # Panics
+/// When the driver cannot be unloaded or leaves something behind.
+pub fn with_session(test: impl FnOnce(&Arc<Kernel>, &Arc<FileHandle>)) {
+    let kernel = boot();
+    let service = load(&kernel, &Lab::get());
+    let (watcher, handle) = client(&kernel);
+    configure_all(&handle);
+    test(&kernel, &handle);
+    drop(handle);
+    watcher.die();
+    // As on Windows, a request may hold its file for a moment after its waiter is told.
+    let leaks = match service.stop() {
+        Stop::Stopped(leaks) => leaks,
+        Stop::Pending { .. } => service.wait(),
+        Stop::Refused => panic!("the driver cannot be unloaded"),
+    };
+    assert!(leaks.is_empty(), "{leaks}");
+}
+
+/// Stops the first read at `moment` until the returned sender says go on.
+///
+/// # Panics
+/// In the stopped thread, when another failed in its place.
+#[must_use]
+pub fn stop_at(kernel: &Kernel, moment: Moment) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (reached, at_moment) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let once = AtomicBool::new(true);
+    kernel.io.observe(move |now, packet| {
+        let is_it = now == moment && packet.control_code == READ_EVENTS;
+        if is_it && once.swap(false, Ordering::Relaxed) {
+            let _ = reached.send(());
+            // A test that fails lets go too, or its threads would wait for each other.
+            let may_go_on = may_go_on.lock().expect("no thread fails here");
+            let _ = may_go_on.recv_timeout(PATIENCE);
+        }
+    });
+    (at_moment, go_on)
+}
+
+/// Begins a read of events.
+///
+/// # Panics
+/// When the handle is closed.
+#[must_use]
+pub fn submit_read(handle: &Arc<FileHandle>) -> Ticket {
+    handle
+        .submit(READ_EVENTS, &[], MAX_RECORD_SIZE)
+        .expect("the handle is open")
+}
+
+/// Waits for the end of a request.
+///
+/// # Panics
+/// When it does not end.
+#[must_use]
+pub fn end_of(request: &Ticket) -> Completion {
+    until("the end of a request", || {
+        request.is_complete().then_some(())
+    });
+    request.wait()
 }
 
 /// The driver's account.

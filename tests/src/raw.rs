@@ -1,6 +1,6 @@
 //! A client that says to the driver whatever a test wants, well formed or not.
 
-use crate::lab::Machine;
+use crate::lab::{Machine, PATIENCE};
 use ntwatch_lab_link::{Reply, Request, decode, receive, send};
 use ntwatch_protocol::configure::ConfigureHeader;
 use ntwatch_protocol::ioctl::{self, Stats};
@@ -40,6 +40,9 @@ impl Raw {
     /// The NTSTATUS that the open was refused with.
     pub fn open(machine: &Machine, name: &str, access: u32) -> Result<Self, u32> {
         let socket = UnixStream::connect(machine.socket()).expect("nthost listens");
+        socket
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout that is not zero");
         let mut raw = Self {
             socket,
             next_tag: 1,
@@ -93,17 +96,16 @@ impl Raw {
     /// Waits for the end of one request; others may end before it.
     ///
     /// # Panics
-    /// When nthost is gone.
+    /// When nthost is gone, or the request does not end.
     pub fn wait(&mut self, wanted: u32) -> Done {
         let mut buffer = Vec::new();
         loop {
             if let Some(done) = self.done.remove(&wanted) {
                 return done;
             }
-            assert!(
-                receive(&self.socket, &mut buffer).expect("a frame"),
-                "nthost is gone"
-            );
+            let received = receive(&self.socket, &mut buffer)
+                .unwrap_or_else(|e| panic!("no reply while request {wanted} is under way: {e}"));
+            assert!(received, "nthost is gone");
             match decode(&buffer).expect("a reply") {
                 Reply::Completed {
                     tag,

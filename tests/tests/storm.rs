@@ -7,7 +7,7 @@ use ntwatch_protocol::lost::stage;
 use ntwatch_protocol::reader::{Record, Records};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE, PerKind};
 use ntwatch_tests::account::assert_balances;
-use ntwatch_tests::lab::{Lab, stderr, stdout};
+use ntwatch_tests::lab::{Lab, stderr, stdout, until};
 use ntwatch_tests::raw::Raw;
 use serde_json::Value;
 
@@ -15,16 +15,13 @@ const STARTS: u64 = 100_000;
 
 /// The driver's account once the storm is over and the worker has seen all of it.
 fn after_the_storm(raw: &mut Raw) -> Stats {
-    loop {
+    until("the end of the storm", || {
         let stats = raw.stats();
         let start = Kind::ProcessStart.index();
         let exit = Kind::ProcessExit.index();
         let over = stats.offered[start] == STARTS && stats.offered[exit] == STARTS;
-        if over && stats.session_captured == stats.captured {
-            return stats;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+        (over && stats.session_captured == stats.captured).then_some(stats)
+    })
 }
 
 #[test]
