@@ -1,5 +1,6 @@
 //! The one place where the tests hold the driver's account to its equations.
 
+use nthost::ps::CallCount;
 use ntwatch_protocol::ioctl::Stats;
 use ntwatch_protocol::record::Kind;
 
@@ -31,4 +32,17 @@ pub fn assert_balances(stats: &Stats) {
             "{name}: {captured} = {delivered} + {filtered} + {lost} + {queued}"
         );
     }
+}
+
+/// The driver counted every call of its notify routine, as the kernel that made the calls did.
+/// Holds whenever no callback runs, for a driver that was watched by a session since boot.
+///
+/// # Panics
+/// When the two disagree.
+pub fn assert_counts(stats: &Stats, calls: CallCount) {
+    let offered = CallCount {
+        starts: stats.offered[Kind::ProcessStart.index()],
+        exits: stats.offered[Kind::ProcessExit.index()],
+    };
+    assert_eq!(offered, calls, "offered, and called by the kernel");
 }

@@ -4,7 +4,7 @@
 use nthost::io::Moment;
 use ntwatch_protocol::reader::{Record, Records};
 use ntwatch_protocol::record::Kind;
-use ntwatch_tests::account::assert_balances;
+use ntwatch_tests::account::{assert_balances, assert_counts};
 use ntwatch_tests::lab::{PATIENCE, until};
 use ntwatch_tests::machine::{end_of, live_and_die, stats, stop_at, submit_read, with_session};
 
@@ -86,6 +86,8 @@ fn reads_cancelled_at_any_moment_lose_no_event() {
             seen += starts_and_exits(&done.output);
         }
         assert_eq!(seen, 2 * ROUNDS);
-        assert_balances(&stats(handle));
+        let stats = stats(handle);
+        assert_counts(&stats, kernel.ps.notify.calls());
+        assert_balances(&stats);
     });
 }
