@@ -38,13 +38,22 @@ fn utf8(path: &Path) -> &str {
 
 #[test]
 fn without_a_driver_the_client_says_how_to_get_one() {
-    assert_says(&watch(None, &[]), 3, &["ntwatch:", "driver"]);
-    assert_says(
-        &watch(Some("unix:/nonexistent/n.sock"), &[]),
-        3,
-        &["/nonexistent/n.sock"],
-    );
-    assert_says(&watch(Some("tape:0"), &[]), 3, &["tape:0"]);
+    let not_windows = ["not Windows", "start the lab with `nthost serve`"];
+    let cases = [
+        (None, r"`\\.\ntwatch`", not_windows),
+        (Some("tape:0"), "`tape:0`", not_windows),
+        (
+            Some("unix:/nonexistent/n.sock"),
+            "unix:/nonexistent/n.sock",
+            ["no driver answers", "start `nthost serve` with this socket"],
+        ),
+    ];
+    for (device, name, [reason, remedy]) in cases {
+        let said = watch(device, &[]);
+        assert_says(&said, 3, &[name]);
+        assert_says(&said, 3, &[reason]);
+        assert_says(&said, 3, &[remedy]);
+    }
 }
 
 #[test]
