@@ -32,7 +32,8 @@ pub struct Event {
 pub enum Body {
     /// Always first: who speaks.
     Session(SessionInfo),
-    /// A process that ran when the stream began.
+    /// A process that ran when the stream began; told of once. Its [`Body::ProcessStart`] may
+    /// follow, if it was captured for another session and not yet handed out.
     ProcessRunning(Box<ProcessStart>),
     /// A process was created.
     ProcessStart(Box<ProcessStart>),

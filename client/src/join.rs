@@ -134,6 +134,7 @@ impl Joiner {
     /// Joins one record. A kind that this version does not know is left out.
     pub(crate) fn record(&mut self, record: &Record<'_>) {
         let body = match record {
+            // Shown even for a process that was told of as running: each event comes out once.
             Record::ProcessStart(start) => {
                 self.newcomers
                     .retain(|newcomer| whose(newcomer) != (start.pid, start.key));

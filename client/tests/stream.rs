@@ -327,6 +327,36 @@ fn a_process_that_begins_between_the_snapshots_is_told_of_once() {
 }
 
 #[test]
+fn a_start_captured_for_another_session_is_shown_though_its_process_was_told_of() {
+    let late = Start {
+        pid: 8,
+        key: 2,
+        ..Start::default()
+    };
+    let child = Start {
+        parent: (8, Some(2)),
+        ..Start::default()
+    };
+    let records = || Machine::new([start(0, &child), start(1, &late), exit(2, 8, 2)]);
+    let once_each = [
+        ("process_running", 4),
+        ("process_running", 8),
+        ("process_start", 4711),
+        ("process_start", 8),
+        ("process_exit", 8),
+    ];
+
+    let mut ran_before = Fake::new(records());
+    ran_before.before.push(running(8, 2, "late.exe"));
+    ran_before.after = ran_before.before.clone();
+    assert_eq!(told(&ran_before.lines()), once_each);
+
+    let mut newcomer = Fake::new(records());
+    newcomer.after.push(running(8, 2, "late.exe"));
+    assert_eq!(told(&newcomer.lines()), once_each);
+}
+
+#[test]
 fn a_running_process_names_its_parent_only_if_the_pid_is_still_the_parents() {
     let mut fake = Fake::new(Machine::new([]));
     let child = |pid, key, parent| RunningProcess {
