@@ -2,11 +2,10 @@
 //!
 //! See `Documentation/driver-api/connector.rst` and `linux/cn_proc.h` of Linux.
 
-use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// What the kernel says of a process. Ids are those of whole processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +24,17 @@ pub(super) struct Connector {
 }
 
 /// What came of a wait.
-pub(super) enum Received {
-    Events(Vec<Event>),
-    Nothing,
-    /// The kernel had to drop events.
-    Overrun,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Received {
+    pub(super) events: Vec<Event>,
+    /// Linux had to drop events. Those that it had queued before still come.
+    pub(super) overrun: bool,
+    /// There may be more already.
+    pub(super) more: bool,
 }
+
+/// So many datagrams are taken at once, so that no load keeps the source from its other duties.
+const BATCH: usize = 4096;
 
 const CN_IDX_PROC: u32 = 1;
 const CN_VAL_PROC: u32 = 1;
@@ -102,6 +106,15 @@ impl Connector {
         Ok(connector)
     }
 
+    /// One that never has events.
+    #[cfg(test)]
+    pub(super) fn silent() -> Connector {
+        let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        Connector {
+            socket: socket.into(),
+        }
+    }
+
     fn subscribe(&self) -> io::Result<()> {
         let mut message = Vec::new();
         let len = (NETLINK_HEADER + CONNECTOR_HEADER + 4) as u32;
@@ -145,24 +158,16 @@ impl Connector {
         ))
     }
 
-    /// Waits up to `timeout` for events, and takes all that are there.
-    pub(super) fn receive(&self, timeout: Duration) -> io::Result<Received> {
-        let mut events = Vec::new();
-        let mut timeout = timeout;
+    /// Waits up to `timeout` for events, and takes those that are there, up to a batch.
+    pub(super) fn receive(&self, mut timeout: Duration) -> io::Result<Received> {
         let mut datagram = [0; 4096];
-        while self.wait(timeout)? {
-            match self.receive_one(&mut datagram) {
-                Ok(len) => events.extend(parse(&datagram[..len])),
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => return Ok(Received::Overrun),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        gather(|| {
+            if !self.wait(mem::take(&mut timeout))? {
+                return Ok(None);
             }
-            timeout = Duration::ZERO;
-        }
-        if events.is_empty() {
-            return Ok(Received::Nothing);
-        }
-        Ok(Received::Events(events))
+            let len = self.receive_one(&mut datagram)?;
+            Ok(Some(parse(&datagram[..len])))
+        })
     }
 
     fn wait(&self, timeout: Duration) -> io::Result<bool> {
@@ -192,6 +197,23 @@ impl Connector {
         };
         usize::try_from(len).map_err(|_| io::Error::last_os_error())
     }
+}
+
+/// A batch of what `next` gives: the event of a datagram, if it has one, or `None` when there are
+/// no more.
+fn gather(mut next: impl FnMut() -> io::Result<Option<Option<Event>>>) -> io::Result<Received> {
+    let mut received = Received::default();
+    for _ in 0..BATCH {
+        match next() {
+            Ok(Some(event)) => received.events.extend(event),
+            Ok(None) => return Ok(received),
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => received.overrun = true,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    received.more = true;
+    Ok(received)
 }
 
 /// The event in a datagram, if it is about a process as a whole.
@@ -250,6 +272,32 @@ mod tests {
         };
         assert_eq!(parse(&datagram(WHAT_EXIT, &[9, 9, 256, 17])), Some(exit));
         assert_eq!(parse(&datagram(WHAT_EXIT, &[10, 9, 0, 17])), None);
+    }
+
+    #[test]
+    fn an_overrun_costs_no_event_that_arrived() {
+        let (one, two) = (Event::Exec { pid: 1 }, Event::Exec { pid: 2 });
+        let overrun = || io::Error::from_raw_os_error(libc::ENOBUFS);
+        let mut queue = [Ok(Some(Some(one))), Err(overrun()), Ok(Some(Some(two)))].into_iter();
+        let received = gather(|| queue.next().unwrap_or(Ok(None))).unwrap();
+        let expected = Received {
+            events: vec![one, two],
+            overrun: true,
+            more: false,
+        };
+        assert_eq!(received, expected);
+    }
+
+    #[test]
+    fn a_batch_ends_although_events_keep_coming() {
+        let mut threads = 0;
+        let received = gather(|| {
+            threads += 1;
+            Ok(Some((threads % 2 == 0).then_some(Event::Exec { pid: 9 })))
+        })
+        .unwrap();
+        assert!(received.more);
+        assert_eq!((threads, received.events.len()), (BATCH, BATCH / 2));
     }
 
     proptest! {

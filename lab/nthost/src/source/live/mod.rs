@@ -48,6 +48,8 @@ pub struct Live {
     starts: u64,
     unread: u64,
     overruns: u64,
+    /// Events were dropped, and /proc has not been read since.
+    missed: bool,
     guessed_exits: u64,
 }
 
@@ -77,6 +79,7 @@ impl Live {
             starts: 0,
             unread: 0,
             overruns: 0,
+            missed: false,
             guessed_exits: 0,
         }
     }
@@ -186,19 +189,46 @@ impl Live {
         }
     }
 
+    /// Waits up to `timeout`. A connector that fails is not asked again.
+    fn receive(&mut self, timeout: Duration) -> Received {
+        let received = match &self.events {
+            Ok(connector) => connector.receive(timeout),
+            Err(_) => {
+                thread::sleep(timeout);
+                Ok(Received::default())
+            }
+        };
+        let received = received.unwrap_or_else(|e| {
+            self.events = Err(e);
+            Received::default()
+        });
+        self.overruns += u64::from(received.overrun);
+        self.missed |= received.overrun;
+        received
+    }
+
     /// Takes what happened while /proc was read. What was read of a process then holds already
     /// what its earlier events say.
     fn catch_up(&mut self, kernel: &Arc<Kernel>) {
-        let Ok(connector) = &self.events else { return };
-        let Ok(Received::Events(events)) = connector.receive(Duration::ZERO) else {
-            return;
-        };
-        for event in events {
+        for event in self.receive(Duration::ZERO).events {
             match event {
                 Event::Fork { child: pid, .. } | Event::Exec { pid }
                     if self.made.contains_key(&pid) => {}
                 _ => self.act(kernel, event),
             }
+        }
+    }
+
+    /// Acts on what was received, and reads /proc for what was not. That waits for the last queued
+    /// event: all of them are older than what /proc says.
+    fn take(&mut self, kernel: &Arc<Kernel>, received: Received) {
+        for event in received.events {
+            self.act(kernel, event);
+        }
+        if self.events.is_err() || self.missed && !received.more {
+            self.missed = false;
+            self.rescan(kernel);
+            self.catch_up(kernel);
         }
     }
 
@@ -283,27 +313,8 @@ impl Source for Live {
     fn run(&mut self, stage: &Stage<'_>) {
         let kernel = stage.kernel;
         while !stage.stopped() {
-            let received = match &self.events {
-                Ok(connector) => connector.receive(PERIOD),
-                Err(_) => {
-                    thread::sleep(PERIOD);
-                    Ok(Received::Nothing)
-                }
-            };
-            match received {
-                Ok(Received::Events(events)) => {
-                    events.into_iter().for_each(|event| self.act(kernel, event));
-                }
-                Ok(Received::Nothing) => {}
-                Ok(Received::Overrun) => {
-                    self.overruns += 1;
-                    self.rescan(kernel);
-                }
-                Err(e) => self.events = Err(e),
-            }
-            if self.events.is_err() {
-                self.rescan(kernel);
-            }
+            let received = self.receive(PERIOD);
+            self.take(kernel, received);
             self.settle_old_copies(kernel);
         }
     }
@@ -319,7 +330,10 @@ impl Source for Live {
             ));
         }
         if self.overruns > 0 {
-            lines.push(format!("Linux dropped events {} times", self.overruns));
+            lines.push(format!(
+                "Linux dropped events {} times, short-lived processes were missed then",
+                self.overruns
+            ));
         }
         if self.guessed_exits > 0 {
             lines.push(format!(
@@ -349,19 +363,26 @@ mod tests {
         assert!(line.contains("nthost"), "{line}");
     }
 
-    #[test]
-    fn where_linux_sends_no_events_starts_and_exits_are_found_in_proc() {
-        let kernel = Kernel::boot(crate::Config::default());
+    fn polling(kernel: &Arc<Kernel>) -> Live {
         let mut live = Live {
             events: Err(io::ErrorKind::Unsupported.into()),
             ..Live::new()
         };
-        live.populate(&kernel);
-        let piped = std::process::Stdio::piped;
-        let mut cat = std::process::Command::new("cat")
-            .stdin(piped())
-            .spawn()
-            .unwrap();
+        live.populate(kernel);
+        live
+    }
+
+    /// A process that lives until its input closes.
+    fn cat() -> std::process::Child {
+        let mut cat = std::process::Command::new("cat");
+        cat.stdin(std::process::Stdio::piped()).spawn().unwrap()
+    }
+
+    #[test]
+    fn where_linux_sends_no_events_starts_and_exits_are_found_in_proc() {
+        let kernel = Kernel::boot(crate::Config::default());
+        let mut live = polling(&kernel);
+        let mut cat = cat();
         while kernel.ps.find(cat.id()).is_none() {
             live.rescan(&kernel);
             live.settle_old_copies(&kernel);
@@ -379,6 +400,40 @@ mod tests {
         live.rescan(&kernel);
         assert!(kernel.ps.find(cat.id()).is_none());
         assert!(live.guessed_exits > 0);
+    }
+
+    #[test]
+    fn what_linux_dropped_is_found_in_proc_once_the_queue_is_empty() {
+        let kernel = Kernel::boot(crate::Config::default());
+        let mut live = polling(&kernel);
+        live.events = Ok(Connector::silent());
+        let mut gone = cat();
+        live.add(&kernel, gone.id(), &Facts::read(gone.id()));
+        gone.kill().unwrap();
+        gone.wait().unwrap();
+        let mut new = cat();
+        let known = |pid| kernel.ps.find(pid).is_some();
+        live.missed = true;
+        let queued = Received {
+            more: true,
+            ..Received::default()
+        };
+        live.take(&kernel, queued);
+        assert_eq!(
+            (known(gone.id()), live.copies.contains_key(&new.id())),
+            (true, false)
+        );
+        live.take(&kernel, Received::default());
+        assert_eq!(
+            (known(gone.id()), live.copies.contains_key(&new.id())),
+            (false, true)
+        );
+        assert!(!live.missed);
+        while !known(new.id()) {
+            live.settle_old_copies(&kernel);
+        }
+        new.kill().unwrap();
+        new.wait().unwrap();
     }
 
     #[test]
