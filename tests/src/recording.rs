@@ -51,26 +51,38 @@ impl Expected {
 /// Starts and exits in file order, for each host of one recording.
 pub type Hosts = BTreeMap<String, Vec<Expected>>;
 
-/// The recordings that stand beside the checkout, or where `NTWATCH_RECORDINGS` says; none if the
-/// folder is absent.
+/// The recordings in the folder that `NTWATCH_RECORDINGS` names. Without it those that stand beside
+/// the checkout, which may be none.
+///
+/// # Panics
+/// When a folder was named and cannot be read or holds no recording.
 #[must_use]
 pub fn all() -> Vec<PathBuf> {
-    let folder = std::env::var_os("NTWATCH_RECORDINGS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    );
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
+    let Some(folder) = std::env::var_os("NTWATCH_RECORDINGS").map(PathBuf::from) else {
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+        return in_folder(&beside).unwrap_or_default();
     };
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|e| e == "evtx" || e == "zip" || e == "json")
-        })
-        .collect();
-    files.sort();
+    let name = folder.display();
+    let files = in_folder(&folder).unwrap_or_else(|e| {
+        panic!("cannot read the folder `{name}` that NTWATCH_RECORDINGS names: {e}")
+    });
+    assert!(
+        !files.is_empty(),
+        "`{name}`, that NTWATCH_RECORDINGS names, holds no .evtx, .json or .zip"
+    );
     files
+}
+
+fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|e| e == "evtx" || e == "zip" || e == "json")
+    });
+    files.sort();
+    Ok(files)
 }
 
 /// Reads `.evtx`, JSON lines, or a `.zip` of JSON lines.

@@ -1,4 +1,4 @@
-//! Real Sysmon recordings, replayed through the shipped driver, are seen by the real client event
+//! Sysmon recordings, replayed through the shipped driver, are seen by the real client event
 //! for event.
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -6,32 +6,64 @@ use ntwatch_tests::lab::{Lab, stderr, stdout};
 use ntwatch_tests::recording::{self, Expected};
 use serde_json::Value;
 use std::collections::HashSet;
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
-fn main() {
+/// A recording of our own making, so that there is always one: two hosts that share pids,
+/// processes that are spoken of but never start, a pid that is used again, an exit without a
+/// start, and an event of another channel.
+const TWO_HOSTS: &str = include_str!("fixtures/two-hosts.json");
+
+fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let recordings = recording::all();
+    let dir = tempfile::tempdir().expect("a directory for the recordings");
     let mut trials = Vec::new();
-    for path in &recordings {
-        let name = path
-            .file_name()
-            .expect("a file")
-            .to_string_lossy()
-            .into_owned();
-        for (host, expected) in recording::read(path) {
-            let path = path.clone();
-            trials.push(Trial::test(
-                format!("{name}_on_{host}_is_seen_whole"),
-                move || replay(&path, &host, &expected),
-            ));
-        }
+    for path in [plain(dir.path()), zipped(dir.path())] {
+        let of_this = trials_of(&path);
+        assert_eq!(of_this.len(), 2, "{} has two hosts", path.display());
+        trials.extend(of_this);
     }
+    let recordings = recording::all();
+    trials.extend(recordings.iter().flat_map(|path| trials_of(path)));
     if recordings.is_empty() {
         eprintln!("recordings are absent: set NTWATCH_RECORDINGS to a folder of Sysmon recordings");
         let absent = Trial::test("recordings_are_seen_whole (recordings absent)", || Ok(()));
         trials.push(absent.with_ignored_flag(true));
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn plain(dir: &Path) -> PathBuf {
+    let path = dir.join("two-hosts.json");
+    std::fs::write(&path, TWO_HOSTS).expect("a file");
+    path
+}
+
+fn zipped(dir: &Path) -> PathBuf {
+    let path = dir.join("two-hosts.zip");
+    let mut zip = ZipWriter::new(File::create(&path).expect("a file"));
+    zip.start_file("two-hosts.json", SimpleFileOptions::default())
+        .expect("a member");
+    zip.write_all(TWO_HOSTS.as_bytes()).expect("a member");
+    zip.finish().expect("a zip");
+    path
+}
+
+/// One for each host.
+fn trials_of(path: &Path) -> Vec<Trial> {
+    let name = path.file_name().expect("a file").to_string_lossy();
+    let hosts = recording::read(path).into_iter();
+    let trial = |(host, expected): (String, Vec<Expected>)| {
+        let path = path.to_owned();
+        Trial::test(format!("{name}_on_{host}_is_seen_whole"), move || {
+            replay(&path, &host, &expected)
+        })
+    };
+    hosts.map(trial).collect()
 }
 
 fn replay(path: &Path, host: &str, expected: &[Expected]) -> Result<(), Failed> {
