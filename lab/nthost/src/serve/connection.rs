@@ -2,7 +2,7 @@
 
 use super::{Shared, answer};
 use crate::io::{Client, Completion, FileHandle, Ticket};
-use ntwatch_lab_link::{Answer, LinkError, Reply, Request, decode, receive, send};
+use ntwatch_lab_link::{Answer, LinkError, MAX_FRAME, Reply, Request, decode, receive, send};
 use ntwatch_protocol::ioctl::CONFIGURE;
 use std::collections::HashMap;
 use std::io::BufWriter;
@@ -13,8 +13,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
+
+/// The longest output buffer, in bytes: with what surrounds it, a reply fits a frame.
+const MAX_OUTPUT: usize = MAX_FRAME - 64;
 
 /// A reply on its way to the client.
 enum Outgoing {
@@ -109,6 +113,11 @@ impl Connection<'_> {
                 self.complete(0, status);
             }
             Request::Control {
+                tag, output_len, ..
+            } if output_len as usize > MAX_OUTPUT => {
+                self.complete(tag, STATUS_INSUFFICIENT_RESOURCES);
+            }
+            Request::Control {
                 tag,
                 code,
                 input,
@@ -175,5 +184,67 @@ impl Connection<'_> {
             output: Vec::new(),
         };
         self.replies.send(Outgoing::Completed(tag, completion));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kernel;
+    use crate::ob::ObjectRef;
+    use crate::se::Token;
+    use crate::source::{Quiet, Source};
+
+    fn machine() -> Arc<Shared> {
+        let kernel = Kernel::boot(crate::Config::default());
+        Arc::new(Shared {
+            host: Quiet.host(),
+            token: ObjectRef::new(&kernel.objects, Token::administrator()),
+            kernel,
+            sessions: Default::default(),
+            connections: Default::default(),
+            one_closed: Default::default(),
+            unsent: Default::default(),
+        })
+    }
+
+    #[test]
+    fn an_output_buffer_that_no_frame_can_bring_back_is_refused() {
+        let (client, server) = UnixStream::pair().unwrap();
+        let longest = MAX_OUTPUT as u32;
+        let asked = [longest, longest + 1, u32::MAX];
+        for (tag, output_len) in (1..).zip(asked) {
+            let (code, input) = (CONFIGURE, [].as_slice());
+            let request = Request::Control {
+                tag,
+                code,
+                input,
+                output_len,
+            };
+            send(&client, &request).unwrap();
+        }
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        serve(&machine(), &server);
+        let mut frame = Vec::new();
+        let statuses = asked.map(|_| {
+            assert!(receive(&client, &mut frame).unwrap());
+            match decode(&frame).unwrap() {
+                Reply::Completed { status, .. } => status as NTSTATUS,
+                Reply::Answer { .. } => panic!("no question was asked"),
+            }
+        });
+        let refused = STATUS_INSUFFICIENT_RESOURCES;
+        assert_eq!(statuses, [STATUS_INVALID_HANDLE, refused, refused]);
+    }
+
+    #[test]
+    fn a_reply_with_the_longest_output_fits_a_frame() {
+        let reply = Reply::Completed {
+            tag: u32::MAX,
+            status: u32::MAX,
+            information: u64::MAX,
+            output: &vec![0; MAX_OUTPUT],
+        };
+        send(std::io::sink(), &reply).unwrap();
     }
 }
