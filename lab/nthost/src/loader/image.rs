@@ -1,6 +1,7 @@
 //! A loaded image: mapped, relocated, imports bound.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::{Layout, LoadError, Mapping};
 use crate::loader::layout::Section;
@@ -17,20 +18,20 @@ pub struct Image {
 }
 
 impl Image {
-    /// Places the image called `name` in memory. `resolve` finds an import by module (in lower
+    /// Places the image that was read from `path` in memory. `resolve` finds an import by module (in lower
     /// case) and name.
     ///
     /// # Errors
     /// [`LoadError::Missing`] with every import that `resolve` does not find,
     /// [`LoadError::Map`]; nothing stays mapped then.
     pub fn bind(
-        name: String,
+        path: &Path,
         mut layout: Layout,
         resolve: impl Fn(&str, &str) -> Option<usize>,
     ) -> Result<Image, LoadError> {
-        let (image, size) = (name.clone(), layout.size);
+        let size = layout.size;
         let no_memory = |source| LoadError::Map {
-            image: image.clone(),
+            path: path.into(),
             size,
             source,
         };
@@ -47,7 +48,7 @@ impl Image {
             missing.sort();
             missing.dedup();
             return Err(LoadError::Missing {
-                image: name,
+                path: path.into(),
                 missing,
             });
         }
@@ -55,8 +56,9 @@ impl Image {
 
         let base = mapping.base();
         let exports = std::mem::take(&mut layout.exports);
+        let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Image {
-            name,
+            name: name.to_string_lossy().into_owned(),
             entry: base + layout.entry as usize,
             force_integrity: layout.force_integrity,
             sections: layout.sections,

@@ -30,30 +30,32 @@ pub enum LoadError {
     },
     /// The file is not an image that can be loaded.
     #[error(
-        "{image} is not a driver for x64 that can be loaded: {reason}; build it anew with `cargo xtask build`"
+        "{path} is not a driver for x64 that can be loaded: {reason}; build it anew with `cargo xtask build`",
+        path = path.display()
     )]
     Malformed {
-        /// The file's name.
-        image: String,
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
     /// Imports that nothing provides.
     #[error(
-        "{image} imports what this kernel does not have:{}\nadd these functions to lab/nthost, or build {image} without them",
-        list(missing)
+        "{path} imports what this kernel does not have:{}\nadd these functions to lab/nthost, or build {path} without them",
+        list(missing),
+        path = path.display()
     )]
     Missing {
-        /// The file's name.
-        image: String,
+        /// The file.
+        path: PathBuf,
         /// Each import as `module!function`, sorted.
         missing: Vec<String>,
     },
     /// The host refused memory.
-    #[error("cannot map {image} ({size} bytes): {source}; free some memory and try again")]
+    #[error("cannot map {path} ({size} bytes): {source}; free some memory and try again", path = path.display())]
     Map {
-        /// The file's name.
-        image: String,
+        /// The file.
+        path: PathBuf,
         /// The image's size in memory, in bytes.
         size: usize,
         /// Why not.

@@ -24,13 +24,13 @@ impl Modules {
     /// # Errors
     /// [`LoadError`] about the first image that cannot be loaded.
     pub fn load(&self, path: &Path, libraries: &[PathBuf]) -> Result<Vec<Arc<Image>>, LoadError> {
-        let (name, layout) = read(path)?;
+        let layout = read(path)?;
         let mut images: Vec<Arc<Image>> = Vec::new();
         for library in libraries_of(&layout, path, libraries) {
-            let (name, layout) = read(&library)?;
-            images.push(Arc::new(Image::bind(name, layout, kernel_export)?));
+            let layout = read(&library)?;
+            images.push(Arc::new(Image::bind(&library, layout, kernel_export)?));
         }
-        let driver = Image::bind(name, layout, |module, symbol| {
+        let driver = Image::bind(path, layout, |module, symbol| {
             let library = images
                 .iter()
                 .find(|image| image.name().eq_ignore_ascii_case(module));
@@ -62,23 +62,15 @@ impl Modules {
     }
 }
 
-fn read(path: &Path) -> Result<(String, Layout), LoadError> {
+fn read(path: &Path) -> Result<Layout, LoadError> {
     let file = fs::read(path).map_err(|source| LoadError::Read {
         path: path.into(),
         source,
     })?;
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned();
-    match Layout::parse(&file) {
-        Ok(layout) => Ok((name, layout)),
-        Err(reason) => Err(LoadError::Malformed {
-            image: name,
-            reason,
-        }),
-    }
+    Layout::parse(&file).map_err(|reason| LoadError::Malformed {
+        path: path.into(),
+        reason,
+    })
 }
 
 /// The files of the modules that `layout` imports and that exist: from `libraries`, or else
