@@ -1,11 +1,12 @@
 //! The driver comes and goes under load a thousand times, and each time leaves nothing behind.
 
 use nthost::io::Stop;
-use ntwatch_protocol::ioctl::{READ_EVENTS, SHUTDOWN, STATUS_SHUTDOWN};
+use ntwatch_protocol::ioctl::{SHUTDOWN, STATUS_SHUTDOWN};
 use ntwatch_protocol::reader::Records;
-use ntwatch_protocol::record::MAX_RECORD_SIZE;
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{boot, client, configure_all, live_and_die, load};
+use ntwatch_tests::machine::{
+    boot, client, configure_all, end_of, live_and_die, load, submit_read,
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const ROUNDS: usize = 1000;
@@ -30,24 +31,18 @@ fn a_thousand_loads_and_unloads_under_load_leave_nothing_behind() {
             let service = load(&kernel, &lab);
             let (watcher, handle) = client(&kernel);
             configure_all(&handle);
-            let done = handle.ioctl(READ_EVENTS, &[], MAX_RECORD_SIZE);
+            let done = end_of(&submit_read(&handle));
             assert_eq!(done.status, 0, "round {round}: a read ends with events");
             assert!(
                 Records::new(&done.output).all(|record| record.is_ok()),
                 "round {round}"
             );
             // Nobody's read is allowed to hold the driver.
-            let reads: Vec<_> = (0..2)
-                .map(|_| {
-                    handle
-                        .submit(READ_EVENTS, &[], MAX_RECORD_SIZE)
-                        .expect("a read")
-                })
-                .collect();
+            let reads = [submit_read(&handle), submit_read(&handle)];
             let (stopper, stop) = client(&kernel);
             assert_eq!(stop.ioctl(SHUTDOWN, &[], 0).status, 0, "round {round}");
             for read in reads {
-                let status = read.wait().status;
+                let status = end_of(&read).status;
                 let ended = status == 0 || status == STATUS_SHUTDOWN as i32;
                 assert!(ended, "round {round}: {status:#x}");
             }
