@@ -24,7 +24,8 @@ const BUFFERS: usize = 3;
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// The events of one session, in the driver's order: an iterator that waits for the next one.
-/// It begins with [`crate::event::Body::Session`] and what runs already.
+/// It begins with [`crate::event::Body::Session`] and what runs already. An error is its last item,
+/// behind every event that came before it.
 ///
 /// A thread of its own reads ahead, up to a few buffers, so that joining and reading overlap.
 pub struct Watch {
@@ -36,17 +37,21 @@ pub struct Watch {
     received: Counts,
     announced: Counts,
     end: Option<End>,
+    /// What the stream failed with, until it is told behind the last event.
+    failure: Option<Error>,
     reader: Reader,
     driver: Driver,
 }
 
-/// Why a stream ended without an error.
+/// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// [`Stopper::stop`] was called.
     Stopped,
     /// Somebody told the driver to shut down.
     DriverShutdown,
+    /// The iterator's last item says why.
+    Failed,
 }
 
 /// Ends a [`Watch`] from another thread.
@@ -107,6 +112,7 @@ impl Watch {
             received: Counts::default(),
             announced: Counts::default(),
             end: None,
+            failure: None,
             reader,
             driver,
         })
@@ -152,76 +158,58 @@ impl Watch {
     }
 
     /// Would [`Iterator::next`] have to wait? A good moment to flush.
-    ///
-    /// # Errors
-    /// As for the iterator's items.
-    pub fn is_caught_up(&mut self) -> Result<bool, Error> {
-        if self.joiner.is_empty() && self.end.is_none() {
+    #[must_use]
+    pub fn is_caught_up(&mut self) -> bool {
+        while self.joiner.is_empty() && self.end.is_none() {
             match self.reader.full.try_recv() {
-                Ok(read) => self.take(read)?,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(true),
+                Ok(read) => self.take(read),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return true,
             }
         }
-        Ok(false)
-    }
-
-    /// The next event; `None` at the end.
-    fn advance(&mut self) -> Result<Option<Event>, Error> {
-        loop {
-            if let Some(event) = self.joiner.next() {
-                return Ok(Some(event));
-            }
-            if self.end.is_some() {
-                return Ok(None);
-            }
-            let read = if self.joiner.has_newcomers() {
-                match self.reader.full.recv_timeout(SILENCE) {
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.joiner.caught_up();
-                        continue;
-                    }
-                    read => read.ok(),
-                }
-            } else {
-                self.reader.full.recv().ok()
-            };
-            self.take(read.unwrap_or(Read::Failed(Fault::Stopped)))?;
-        }
+        false
     }
 
     /// Joins what a read brought.
-    fn take(&mut self, read: Read) -> Result<(), Error> {
-        let (buffer, len) = match read {
-            Read::Records(buffer, len) => (buffer, len),
+    fn take(&mut self, read: Read) {
+        match read {
+            Read::Records(buffer, len) => {
+                self.join(buffer.get(..len).unwrap_or(&buffer));
+                self.reader.give_back(buffer);
+            }
             Read::Failed(fault) => {
                 // Those that are still unannounced did run when the stream began.
                 self.joiner.caught_up();
-                let end = match fault {
-                    Fault::ShuttingDown => End::DriverShutdown,
-                    _ => End::Stopped,
-                };
-                self.end = Some(end);
-                return match fault {
-                    Fault::ShuttingDown | Fault::Stopped => Ok(()),
-                    fault => Err(self.driver.cannot("read events")(fault)),
-                };
-            }
-        };
-        for record in Records::new(buffer.get(..len).unwrap_or(&buffer)) {
-            let record = record.map_err(|error| {
-                self.end = Some(End::Stopped);
-                Error::Record {
-                    device: self.driver.device().into(),
-                    error,
+                match fault {
+                    Fault::ShuttingDown => self.end = Some(End::DriverShutdown),
+                    Fault::Stopped => self.end = Some(End::Stopped),
+                    fault => self.fail(self.driver.cannot("read events")(fault)),
                 }
-            })?;
-            self.joiner.record(&record);
-            self.count(&record);
+            }
         }
-        self.reader.give_back(buffer);
-        Ok(())
     }
 
+    /// Joins records, up to the first that is none.
+    fn join(&mut self, records: &[u8]) {
+        for record in Records::new(records) {
+            match record {
+                Ok(record) => {
+                    self.joiner.record(&record);
+                    self.count(&record);
+                }
+                Err(error) => {
+                    self.joiner.caught_up();
+                    let device = self.driver.device().into();
+                    return self.fail(Error::Record { device, error });
+                }
+            }
+        }
+    }
+
+    /// Ends the stream, once the events that were joined have been taken.
+    fn fail(&mut self, error: Error) {
+        self.end = Some(End::Failed);
+        self.failure = Some(error);
+    }
     fn count(&mut self, record: &Record<'_>) {
         if let Record::Lost(lost) = record {
             for (sum, count) in self.announced.0.iter_mut().zip(lost.counts) {
@@ -237,7 +225,26 @@ impl Iterator for Watch {
     type Item = Result<Event, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
+        loop {
+            if let Some(event) = self.joiner.next() {
+                return Some(Ok(event));
+            }
+            if self.end.is_some() {
+                return self.failure.take().map(Err);
+            }
+            let read = if self.joiner.has_newcomers() {
+                match self.reader.full.recv_timeout(SILENCE) {
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.joiner.caught_up();
+                        continue;
+                    }
+                    read => read.ok(),
+                }
+            } else {
+                self.reader.full.recv().ok()
+            };
+            self.take(read.unwrap_or(Read::Failed(Fault::Stopped)));
+        }
     }
 }
 

@@ -222,18 +222,36 @@ fn a_driver_that_refuses_is_named_with_the_reason() {
     assert_fails(&run(foreign, &["watch"]), 3, &["is not ntwatch's device"]);
 }
 
+/// Checks that two events were shown and summed up, and that the failure was said last.
+fn assert_fails_behind_its_events(output: &Output, word: &str) {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(events(output).len(), 4, "what came before is shown");
+    assert!(said.starts_with("ntwatch: 2 events in "), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("ntwatch: unix:"), "{said}");
+    assert!(last.contains(word), "not a word of {word:?} in:\n{said}");
+}
+
 #[test]
-fn a_machine_that_goes_away_is_a_failure() {
+fn a_machine_that_goes_away_is_a_failure_behind_its_events() {
     let mut machine = start_and_exit();
     machine.at_end = AtEnd::Die;
     let output = run(machine, &["watch", "--format", "jsonl"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(events(&output).len(), 4, "what came before is shown");
-    assert!(
-        text(&output.stderr).contains("closed"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert_fails_behind_its_events(&output, "cannot read events: the connection");
+}
+
+#[test]
+fn a_record_that_is_none_is_a_failure_behind_the_events_of_its_batch() {
+    let Start { pid, key, .. } = Start::default();
+    let batch = [
+        start(0, &Start::default()),
+        exit(1, pid, key),
+        vec![0xff; 40],
+    ]
+    .concat();
+    let output = run(Machine::new([batch]), &["watch", "--format", "jsonl"]);
+    assert_fails_behind_its_events(&output, "what the driver sent cannot be read");
 }
 
 #[test]

@@ -436,11 +436,19 @@ fn a_stream_ends_when_the_driver_shuts_down_and_when_it_is_stopped() {
 }
 
 #[test]
-fn records_that_are_none_end_the_stream_with_an_error() {
-    let mut watch = Fake::new(Machine::new([vec![0xff; 40]])).watch(&Filter::new());
-    let error = watch.by_ref().find_map(Result::err).unwrap();
-    assert!(matches!(error, Error::Record { .. }), "{error}");
-    assert!(watch.next().is_none());
+fn records_that_are_none_end_the_stream_with_an_error_behind_the_events_before_them() {
+    let batch = [exit(0, 4, 1), vec![0xff; 40]].concat();
+    let mut watch = Fake::new(Machine::new([batch])).watch(&Filter::new());
+    let items: Vec<_> = watch.by_ref().collect();
+    assert!(
+        matches!(
+            items.as_slice(),
+            [Ok(_), Ok(_), Ok(exit), Err(Error::Record { .. })]
+                if matches!(exit.body, Body::ProcessExit(_))
+        ),
+        "{items:?}"
+    );
+    assert_eq!(watch.end(), Some(End::Failed));
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use crate::failure::{EVENTS_LOST, Failure};
 use crate::output::Output;
 use crate::pretty::Pretty;
 use crate::report;
-use ntwatch_client::{Driver, Event, Stopper, Watch};
+use ntwatch_client::{Driver, Error, Event, Stopper, Watch};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,19 +22,19 @@ pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Fail
         stop_after(watch.stopper(), time);
     }
     let mut printer = Printer::new(options);
-    let shown = show(&mut watch, options.count, &mut printer);
-    let flushed = printer.out.flush();
-    let shown = shown?;
-    flushed?;
+    let mut failure = show(&mut watch, options.count, &mut printer)?;
     // What was read ahead belongs to the account, shown or not.
     watch.stopper().stop();
     for unshown in &mut watch {
-        unshown?;
+        failure = failure.or(unshown.err());
     }
 
     let stats = watch.driver().stats();
-    let summary = report::Summary::new(&watch, shown, began.elapsed(), stats);
+    let summary = report::Summary::new(&watch, printer.events, began.elapsed(), stats);
     eprint!("{summary}");
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
     Ok(if options.fail_on_loss && summary.lost != 0 {
         ExitCode::from(EVENTS_LOST)
     } else {
@@ -42,21 +42,22 @@ pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Fail
     })
 }
 
-/// Prints events until the stream ends or `count` of the driver's were shown; gives their number.
-fn show(watch: &mut Watch, count: Option<u64>, printer: &mut Printer) -> Result<u64, Failure> {
-    let mut shown = 0;
-    while count.is_none_or(|count| shown < count) {
-        if watch.is_caught_up()? {
+/// Prints events until the stream ends or `count` of the driver's were shown; gives the error
+/// that the stream ended with, if it did.
+fn show(watch: &mut Watch, count: Option<u64>, printer: &mut Printer) -> io::Result<Option<Error>> {
+    let mut failure = None;
+    while failure.is_none() && count.is_none_or(|count| printer.events < count) {
+        if watch.is_caught_up() {
             printer.out.flush()?;
         }
-        let Some(event) = watch.next() else { break };
-        let event = event?;
-        printer.print(&event)?;
-        if event.body.kind().is_some() {
-            shown += 1;
+        match watch.next() {
+            Some(Ok(event)) => printer.print(&event)?,
+            Some(Err(error)) => failure = Some(error),
+            None => break,
         }
     }
-    Ok(shown)
+    printer.out.flush()?;
+    Ok(failure)
 }
 
 /// The first Ctrl+C ends the stream; the second one ends it even if standard output is stuck.
@@ -85,6 +86,8 @@ struct Printer {
     line: Vec<u8>,
     /// `None` for JSON Lines.
     pretty: Option<Pretty>,
+    /// How many of the driver's events were printed.
+    events: u64,
 }
 
 impl Printer {
@@ -99,10 +102,12 @@ impl Printer {
             out,
             line: Vec::new(),
             pretty,
+            events: 0,
         }
     }
 
     fn print(&mut self, event: &Event) -> io::Result<()> {
+        self.events += u64::from(event.body.kind().is_some());
         match &mut self.pretty {
             Some(pretty) => self.out.write_all(pretty.lines(event).as_bytes()),
             None => {
