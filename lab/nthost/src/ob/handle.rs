@@ -2,7 +2,7 @@
 
 use crate::Current;
 use crate::exports::exports;
-use crate::ob::{AnyObject, ObjectType};
+use crate::ob::{AnyObject, Object, ObjectRef, ObjectType};
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Mutex;
@@ -93,6 +93,22 @@ pub(crate) fn object_of(handle: usize) -> Result<AnyObject, NTSTATUS> {
         .ok_or(STATUS_INVALID_HANDLE)
 }
 
+/// The same, if it is of this type.
+pub(crate) fn typed_object_of<T: Object>(handle: usize) -> Result<ObjectRef<T>, NTSTATUS> {
+    let object = object_of(handle)?;
+    object.downcast().map_err(|_| STATUS_OBJECT_TYPE_MISMATCH)
+}
+
+/// Whether a driver that wants an object of this type may have `object`.
+///
+/// # Safety
+/// `wanted` is null, for any type, or what a type variable of this kernel holds.
+unsafe fn suits(wanted: *const ObjectType, object: &AnyObject) -> bool {
+    // SAFETY: the caller's promise.
+    let wanted = unsafe { wanted.as_ref() };
+    wanted.is_none_or(|wanted| wanted.kind() == object.kind())
+}
+
 /// A new handle, for the system if `attributes` ask for that, else for the current process.
 pub(crate) fn open(object: AnyObject, attributes: u32, access: u32) -> usize {
     Current::with(|current| {
@@ -118,10 +134,8 @@ unsafe extern "win64" fn ObOpenObjectByPointer(
 ) -> NTSTATUS {
     // SAFETY: the driver passes an object that it holds.
     let object = unsafe { AnyObject::from_body(object) };
-    // SAFETY: null, or what a type variable of this kernel holds.
-    if let Some(wanted) = unsafe { object_type.as_ref() }
-        && wanted.kind() != object.kind()
-    {
+    // SAFETY: the driver passes null or what a type variable of this kernel holds.
+    if !unsafe { suits(object_type, &object) } {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     let value = open(object, attributes, desired);
@@ -142,10 +156,8 @@ unsafe extern "win64" fn ObReferenceObjectByHandle(
     let Some((found, access)) = table(handle, |table, number| table.get(number)) else {
         return STATUS_INVALID_HANDLE;
     };
-    // SAFETY: null, or what a type variable of this kernel holds.
-    if let Some(wanted) = unsafe { object_type.as_ref() }
-        && wanted.kind() != found.kind()
-    {
+    // SAFETY: the driver passes null or what a type variable of this kernel holds.
+    if !unsafe { suits(object_type, &found) } {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     // SAFETY: the driver passes a place for the pointer.

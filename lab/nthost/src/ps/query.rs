@@ -12,8 +12,8 @@ use windows_sys::Wdk::System::Threading::{
 };
 use windows_sys::Win32::Foundation::{
     NTSTATUS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_INFO_CLASS, STATUS_INVALID_PARAMETER, STATUS_OBJECT_TYPE_MISMATCH,
-    STATUS_SUCCESS, STATUS_UNSUCCESSFUL, UNICODE_STRING,
+    STATUS_INVALID_INFO_CLASS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    UNICODE_STRING,
 };
 
 exports! {
@@ -173,9 +173,8 @@ unsafe extern "win64" fn ZwQueryInformationProcess(
     len: u32,
     needed: *mut u32,
 ) -> NTSTATUS {
-    let process = match handle::object_of(process).map(AnyObject::downcast::<Process>) {
-        Ok(Ok(process)) => process,
-        Ok(Err(_)) => return STATUS_OBJECT_TYPE_MISMATCH,
+    let process = match handle::typed_object_of::<Process>(process) {
+        Ok(process) => process,
         Err(status) => return status,
     };
     let (value, size) = match class {

@@ -3,12 +3,12 @@
 use super::{Sid, Token};
 use crate::Current;
 use crate::exports::exports;
-use crate::ob::{AnyObject, ObjectRef, handle};
+use crate::ob::handle;
 use crate::ps::Process;
 use std::ffi::c_void;
 use windows_sys::Win32::Foundation::{
     LUID, NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_INFO_CLASS, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    STATUS_INVALID_INFO_CLASS, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use windows_sys::Win32::Security::{
     SID_AND_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_STATISTICS, TokenElevation,
@@ -140,7 +140,7 @@ unsafe extern "win64" fn ZwQueryInformationToken(
     len: u32,
     needed: *mut u32,
 ) -> NTSTATUS {
-    let token = match object::<Token>(handle) {
+    let token = match handle::typed_object_of::<Token>(handle) {
         Ok(token) => token,
         Err(status) => return status,
     };
@@ -177,7 +177,7 @@ unsafe extern "win64" fn ZwOpenProcessTokenEx(
     attributes: u32,
     token: *mut usize,
 ) -> NTSTATUS {
-    let process = match object::<Process>(process) {
+    let process = match handle::typed_object_of::<Process>(process) {
         Ok(process) => process,
         Err(status) => return status,
     };
@@ -185,11 +185,6 @@ unsafe extern "win64" fn ZwOpenProcessTokenEx(
     // SAFETY: the driver passes a place for the handle.
     unsafe { token.write(value) };
     STATUS_SUCCESS
-}
-
-fn object<T: crate::ob::Object>(value: usize) -> Result<ObjectRef<T>, NTSTATUS> {
-    let object: AnyObject = handle::object_of(value)?;
-    object.downcast().map_err(|_| STATUS_OBJECT_TYPE_MISMATCH)
 }
 
 /// IRQL = PASSIVE_LEVEL.
@@ -227,6 +222,7 @@ unsafe extern "win64" fn SeTokenIsAdmin(token: *const Token) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ob::ObjectRef;
     use crate::{Config, Kernel};
     use std::ptr;
 
