@@ -216,6 +216,22 @@ fn what_windows_refuses_to_tell_is_absent() {
 }
 
 #[test]
+fn a_process_without_an_image_file_has_no_path_and_leaves_no_memory_behind() {
+    with_session(|kernel, handle| {
+        let new = bearing(408, 0x0001_0000_0000_0021, Some(""));
+        let process = kernel
+            .start_process(&kernel.ps.system, new)
+            .expect("nobody refuses it");
+        kernel.exit_process(&process, 0);
+        let expected = [
+            Event::Start(408, process.key, None),
+            Event::Exit(408, process.key, None),
+        ];
+        assert_eq!(events(handle, 2), expected);
+    });
+}
+
+#[test]
 fn a_linux_process_keeps_its_path_and_the_nuls_of_its_arguments() {
     with_session(|kernel, handle| {
         let named = NewProcess {

@@ -102,22 +102,27 @@ pub(crate) struct SystemBuffer {
 }
 
 impl SystemBuffer {
-    /// Takes over `allocation`.
+    /// Takes over `allocation`. A null `start` stands for no bytes; the allocation is freed all
+    /// the same.
     ///
     /// # Safety
-    /// `allocation` is the caller's to free with `ExFreePool`, and the `len` bytes at `start` lie
-    /// in it and are initialised.
+    /// `allocation` is the caller's to free with `ExFreePool`, and the `len` bytes at `start`, if
+    /// that is not null, lie in it and are initialised.
     pub(crate) unsafe fn new(allocation: PVOID, start: *mut u8, len: usize) -> Option<Self> {
+        let (start, len) = match NonNull::new(start) {
+            Some(start) => (start, len),
+            None => (NonNull::dangling(), 0),
+        };
         Some(Self {
             allocation: NonNull::new(allocation)?,
-            bytes: NonNull::slice_from_raw_parts(NonNull::new(start)?, len),
+            bytes: NonNull::slice_from_raw_parts(start, len),
         })
     }
 }
 
 impl AsRef<[u8]> for SystemBuffer {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: initialised bytes of our allocation, as promised to `new`.
+        // SAFETY: initialised bytes of our allocation, as promised to `new`, or none.
         unsafe { self.bytes.as_ref() }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Process, Thread};
 use crate::Current;
+use std::ptr;
+
 use crate::exports::exports;
 use crate::ob::{AnyObject, ObjectRef, handle};
 use crate::se::Token;
@@ -155,7 +157,8 @@ unsafe extern "win64" fn SeLocateProcessImageName(
     let value = UNICODE_STRING {
         Length: bytes,
         MaximumLength: bytes,
-        Buffer: text,
+        // A process without an image file has a name without text, the harder case for a driver.
+        Buffer: if bytes == 0 { ptr::null_mut() } else { text },
     };
     // SAFETY: the block begins with the structure.
     unsafe { string.write(value) };
