@@ -111,16 +111,19 @@ unsafe extern "C" fn evt_driver_unload(_: WDFDRIVER) {
 /// Ends whatever was begun: first what calls us, then the worker, then the memory that both use.
 fn clean_up() {
     let loaded = core::mem::replace(&mut *LOADED.lock(), Loaded::NOTHING);
+    let mut callbacks_are_gone = true;
     if loaded.process_notify
         && let Err(status) = process::unregister()
     {
         print_failure(c"removing the process notify routine", status);
-        // Documented for a routine that is not registered, which ours is. Should it happen all the
-        // same, the ring stays: memory lost until the next boot is better than memory freed under
-        // a callback.
-        core::mem::forget(loaded.ring);
-        return;
+        callbacks_are_gone = false;
     }
     worker::stop();
-    drop(loaded.ring);
+    if callbacks_are_gone {
+        drop(loaded.ring);
+    } else {
+        // Documented for a routine that is not registered, which ours is. Should it happen all the
+        // same, memory lost until the next boot is better than memory freed under a callback.
+        core::mem::forget(loaded.ring);
+    }
 }
