@@ -320,10 +320,13 @@ impl Source for Live {
     }
 
     fn summary(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{} process starts; {} of them could not be read in full, most often because they were gone",
-            self.starts, self.unread
-        )];
+        let mut lines = vec![match self.unread {
+            0 => format!("{} process starts, all read in full", self.starts),
+            unread => format!(
+                "{} process starts; {unread} of them could not be read in full, most often because they were gone",
+                self.starts
+            ),
+        }];
         if let Some(why) = self.polls_because() {
             lines.push(format!(
                 "/proc was polled, short-lived processes were missed: {why}"
