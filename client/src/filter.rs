@@ -4,10 +4,11 @@ use crate::error::FilterError;
 use crate::transport::RunningProcess;
 use crate::volumes::Volumes;
 use ntwatch_protocol::configure::{
-    ClauseHeader, ConfigureHeader, MAX_CLAUSES, MAX_CONFIGURE_SIZE, MAX_PATTERN_UNITS,
-    MAX_RING_SIZE, MIN_RING_SIZE, clause,
+    Clause, ConfigureHeader, MAX_CLAUSES, MAX_CONFIGURE_SIZE, MAX_PATTERN_UNITS, MAX_RING_SIZE,
+    MIN_RING_SIZE, Selector,
 };
-use ntwatch_protocol::record::{Kind, RECORD_ALIGN};
+use ntwatch_protocol::record::Kind;
+use ntwatch_protocol::wide::Wide;
 use zerocopy::IntoBytes;
 
 /// Which events a session gets: all of them, unless told otherwise. Conditions of one kind widen
@@ -115,11 +116,16 @@ impl Resolved {
         let clauses = self.pids.len() + self.images.len();
         let mut bytes = vec![0; size_of::<ConfigureHeader>()];
         for pid in &self.pids {
-            push_clause(&mut bytes, clause::PID, pid.as_bytes());
+            let selector = Selector {
+                pid: *pid,
+                flags: 0,
+                key: 0,
+            };
+            Clause::Process(selector).write(&mut bytes);
         }
         for image in &self.images {
             let units: Vec<u16> = image.encode_utf16().collect();
-            push_clause(&mut bytes, clause::IMAGE, units.as_bytes());
+            Clause::Image(Wide::new(units.as_bytes())).write(&mut bytes);
         }
         if clauses > MAX_CLAUSES as usize || bytes.len() > MAX_CONFIGURE_SIZE {
             return Err(FilterError::TooLarge);
@@ -143,20 +149,6 @@ impl Resolved {
         (self.pids.is_empty() || self.pids.contains(&process.pid))
             && (self.images.is_empty() || named().unwrap_or(false))
     }
-}
-
-/// Adds a clause; `value` is at most [`MAX_PATTERN_UNITS`] units.
-fn push_clause(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let size = (size_of::<ClauseHeader>() + value.len()).next_multiple_of(RECORD_ALIGN);
-    let end = bytes.len() + size;
-    let header = ClauseHeader {
-        size: size as u32,
-        kind,
-        value_len: value.len() as u16,
-    };
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.extend_from_slice(value);
-    bytes.resize(end, 0);
 }
 
 /// Is `image` one of those that `pattern` names, by the rules of
@@ -206,7 +198,7 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
 mod tests {
     use super::*;
     use crate::volumes::Volume;
-    use ntwatch_protocol::configure::{Clause, Configure};
+    use ntwatch_protocol::configure::Configure;
     use proptest::prelude::*;
 
     fn volumes() -> Volumes {
@@ -238,8 +230,9 @@ mod tests {
             let mut read_images = Vec::new();
             for clause in configure.clauses() {
                 match clause {
-                    Clause::Pid(pid) => read_pids.push(pid),
+                    Clause::Process(selector) => read_pids.push(selector.pid),
                     Clause::Image(image) => read_images.push(image.to_string()),
+                    other => prop_assert!(false, "{other:?} was not asked for"),
                 }
             }
             prop_assert_eq!(read_pids, pids);

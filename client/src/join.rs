@@ -142,7 +142,7 @@ impl Joiner {
             }
             Record::ProcessExit(exit) => Body::ProcessExit(self.process_exit(exit)),
             Record::Lost(lost) => Body::Lost(lost_events(lost)),
-            Record::Unknown(_) => return,
+            _ => return,
         };
         let RecordHeader { seq, time, .. } = *record.header();
         self.out.push_back(Event {

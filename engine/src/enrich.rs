@@ -43,7 +43,7 @@ impl Enricher {
         match kind {
             Kind::ProcessStart => self.process_start(form, seq, system),
             Kind::ProcessExit => self.process_exit(form, seq, system),
-            Kind::Lost => None,
+            _ => None,
         }
     }
 
@@ -151,6 +151,8 @@ fn write_start<'o, B: AsRef<[u8]>>(
         integrity: facts.integrity.unwrap_or(0),
         protection: u32::from(facts.protection.unwrap_or(0)),
         subsystem: facts.subsystem.unwrap_or(0),
+        creation_status: 0,
+        reserved: 0,
         image_name,
         image_path,
         command_line,

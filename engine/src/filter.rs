@@ -37,8 +37,8 @@ impl Filter {
     ) -> Result<Self, OutOfMemory> {
         let pids = || {
             configure.clauses().filter_map(|clause| match clause {
-                Clause::Pid(pid) => Some(pid),
-                Clause::Image(_) => None,
+                Clause::Process(selector) => Some(selector.pid),
+                _ => None,
             })
         };
         let patterns = || {
@@ -46,7 +46,7 @@ impl Filter {
                 .clauses()
                 .filter_map(|clause| match clause {
                     Clause::Image(pattern) => Some(pattern),
-                    Clause::Pid(_) => None,
+                    _ => None,
                 })
                 .flat_map(|pattern| pattern.units().map(&upcase).chain([0]))
         };
@@ -139,7 +139,7 @@ fn matches(
 mod tests {
     use super::{Filter, Subject};
     use crate::testing::{configure_input, upcase, wide};
-    use ntwatch_protocol::configure::{Clause, Configure};
+    use ntwatch_protocol::configure::{Clause, Configure, Selector};
     use ntwatch_protocol::record::Kind;
     use ntwatch_protocol::wide::Wide;
     use proptest::prelude::*;
@@ -150,7 +150,13 @@ mod tests {
         let patterns: Vec<_> = patterns.iter().map(|pattern| wide(pattern)).collect();
         let clauses: Vec<_> = pids
             .iter()
-            .map(|pid| Clause::Pid(*pid))
+            .map(|pid| {
+                Clause::Process(Selector {
+                    pid: *pid,
+                    flags: 0,
+                    key: 0,
+                })
+            })
             .chain(patterns.iter().map(|p| Clause::Image(Wide::new(p))))
             .collect();
         let input = configure_input(mask, 0, &clauses);

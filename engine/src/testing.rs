@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use ntwatch_protocol::configure::{Clause, ClauseHeader, ConfigureHeader, clause};
+use ntwatch_protocol::configure::{Clause, ConfigureHeader};
 use std::vec::Vec;
 use zerocopy::IntoBytes;
 
@@ -21,20 +21,7 @@ pub(crate) fn upcase(unit: u16) -> u16 {
 pub(crate) fn configure_input(mask: u32, ring_size: u32, clauses: &[Clause<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for clause in clauses {
-        let (kind, value) = match clause {
-            Clause::Pid(pid) => (clause::PID, pid.to_le_bytes().to_vec()),
-            Clause::Image(pattern) => (clause::IMAGE, pattern.as_bytes().to_vec()),
-        };
-        let size = (size_of::<ClauseHeader>() + value.len()).next_multiple_of(8);
-        let header = ClauseHeader {
-            size: size as u32,
-            kind,
-            value_len: value.len() as u16,
-        };
-        let end = body.len() + size;
-        body.extend_from_slice(header.as_bytes());
-        body.extend_from_slice(&value);
-        body.resize(end, 0);
+        clause.write(&mut body);
     }
     let header = ConfigureHeader {
         size: (size_of::<ConfigureHeader>() + body.len()) as u32,

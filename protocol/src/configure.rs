@@ -1,8 +1,14 @@
 //! What a session wants to see: the input of CONFIGURE.
 //!
 //! A header, then clauses one after another. Clauses of one kind widen each other, those of
-//! different kinds narrow: an event passes that is in the mask, and about one of the pids (if any
-//! are named), and about one of the images (if any are named).
+//! different kinds narrow: an event passes that is in the mask, and about one of the processes (if
+//! any are named), and about one of the images (if any are named), and about none of those
+//! excluded.
+//!
+//! What an event is *about*: a process event, its process; a thread event, the thread's process
+//! and, for a start, its creator's; an image load, the process that it is mapped into, and a
+//! kernel image none; a handle, the process that opens and the one that is opened, or whose thread
+//! is.
 
 use crate::record::{Kind, RECORD_ALIGN};
 use crate::wide::Wide;
@@ -42,7 +48,7 @@ pub struct ConfigureHeader {
 pub struct ClauseHeader {
     /// Bytes of the clause, this header among them; a multiple of 8.
     pub size: u32,
-    /// [`clause::PID`] or [`clause::IMAGE`].
+    /// One of [`clause`].
     pub kind: u16,
     /// Bytes of the value; what is left of `size` is padding, and zero.
     pub value_len: u16,
@@ -50,22 +56,118 @@ pub struct ClauseHeader {
 
 /// Values of [`ClauseHeader::kind`].
 pub mod clause {
-    /// Value: a pid, 4 bytes.
-    pub const PID: u16 = 1;
+    /// Value: a [`super::Selector`].
+    pub const PROCESS: u16 = 1;
     /// Value: a pattern, UTF-16LE, not empty.
     pub const IMAGE: u16 = 2;
+    /// Value: as for [`IMAGE`].
+    pub const EXCLUDE_IMAGE: u16 = 3;
+    /// Value: an [`super::AccessMasks`]. At most one.
+    pub const ACCESS: u16 = 4;
+    /// No value.
+    pub const REMOTE_THREADS: u16 = 5;
+    /// No value.
+    pub const USER_IMAGES: u16 = 6;
+}
+
+/// The value of [`clause::PROCESS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Selector {
+    /// Process id.
+    pub pid: u32,
+    /// Bits of [`selector`].
+    pub flags: u32,
+    /// Start key; 0 for whoever has the pid.
+    pub key: u64,
+}
+
+/// Bits of [`Selector::flags`].
+pub mod selector {
+    /// Events about this process are left out.
+    pub const EXCLUDE: u32 = 1 << 0;
+    /// The processes that have it for a parent are meant too, and theirs in turn, as far as they
+    /// start from now on.
+    pub const DESCENDANTS: u32 = 1 << 1;
+    /// All of them.
+    pub const ALL: u32 = EXCLUDE | DESCENDANTS;
+}
+
+/// The value of [`clause::ACCESS`]: of which rights an open must ask for one to be told of; all
+/// ones for every open, even one that asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct AccessMasks {
+    /// Rights to processes.
+    pub process: u32,
+    /// Rights to threads.
+    pub thread: u32,
+}
+
+impl AccessMasks {
+    /// Every open.
+    pub const ALL: Self = Self {
+        process: u32::MAX,
+        thread: u32::MAX,
+    };
+    /// Without the clause: every open that can do more than look.
+    pub const DEFAULT: Self = Self {
+        process: !crate::access::process::QUERY_ONLY,
+        thread: !crate::access::thread::QUERY_ONLY,
+    };
+
+    /// Is an open that asks for `access` wanted, by a mask for its type?
+    #[must_use]
+    pub const fn wants(mask: u32, access: u32) -> bool {
+        mask == u32::MAX || mask & access != 0
+    }
 }
 
 /// One condition of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clause<'a> {
-    /// The event is about this process.
-    Pid(u32),
+    /// The event is about this process, or is not.
+    Process(Selector),
     /// The event is about a process whose image matches: `*` stands for any text, `?` for one
     /// UTF-16 unit, case does not count. It is held against the full NT path (`\Device\…`), or,
     /// where the driver could not find that, the name that the process was started by
     /// (`\??\C:\…`); a pattern without a slash or backslash, against the last part of it alone.
     Image(Wide<'a>),
+    /// The event is about no process whose image matches.
+    ExcludeImage(Wide<'a>),
+    /// Of handles, those.
+    Access(AccessMasks),
+    /// Of threads, only those that another process started. Of their exits, none: a thread that
+    /// ends does not say who started it.
+    RemoteThreads,
+    /// Of images, only those mapped into a process.
+    UserImages,
+}
+
+impl Clause<'_> {
+    /// Adds the clause to `out`, as [`Configure::parse`] takes it if its value is in bounds.
+    pub fn write(&self, out: &mut impl Extend<u8>) {
+        let (kind, value) = match self {
+            Clause::Process(selector) => (clause::PROCESS, selector.as_bytes()),
+            Clause::Image(pattern) => (clause::IMAGE, pattern.as_bytes()),
+            Clause::ExcludeImage(pattern) => (clause::EXCLUDE_IMAGE, pattern.as_bytes()),
+            Clause::Access(masks) => (clause::ACCESS, masks.as_bytes()),
+            Clause::RemoteThreads => (clause::REMOTE_THREADS, [].as_slice()),
+            Clause::UserImages => (clause::USER_IMAGES, [].as_slice()),
+        };
+        let padding = value.len().wrapping_neg() % RECORD_ALIGN;
+        let size = [size_of::<ClauseHeader>(), value.len(), padding]
+            .into_iter()
+            .fold(0, usize::saturating_add);
+        let header = ClauseHeader {
+            size: size as u32,
+            kind,
+            value_len: value.len() as u16,
+        };
+        out.extend(header.as_bytes().iter().copied());
+        out.extend(value.iter().copied());
+        out.extend(core::iter::repeat_n(0, padding));
+    }
 }
 
 /// Why bytes are not a CONFIGURE. The driver answers each with `STATUS_INVALID_PARAMETER`.
@@ -112,8 +214,13 @@ impl<'a> Configure<'a> {
         }
         let mut rest = clauses;
         let mut count = 0u32;
+        let mut has_access = false;
         while !rest.is_empty() {
-            (_, rest) = split_clause(rest).ok_or(ConfigureError::BadClause)?;
+            let (clause, next) = split_clause(rest).ok_or(ConfigureError::BadClause)?;
+            if matches!(clause, Clause::Access(_)) && core::mem::replace(&mut has_access, true) {
+                return Err(ConfigureError::BadClause);
+            }
+            rest = next;
             count = count.saturating_add(1);
         }
         if count != header.clauses || count > MAX_CLAUSES {
@@ -151,20 +258,32 @@ fn split_clause(bytes: &[u8]) -> Option<(Clause<'_>, &[u8])> {
         return None;
     }
     let clause = match header.kind {
-        clause::PID => Clause::Pid(u32::from_le_bytes(value.try_into().ok()?)),
-        clause::IMAGE if value.len().is_multiple_of(2) => {
-            let pattern = Wide::new(value);
-            if pattern.is_empty() || pattern.len() > MAX_PATTERN_UNITS {
+        clause::PROCESS => {
+            let selector = Selector::read_from_bytes(value).ok()?;
+            if selector.flags & !selector::ALL != 0 {
                 return None;
             }
-            Clause::Image(pattern)
+            Clause::Process(selector)
         }
+        clause::IMAGE => Clause::Image(pattern(value)?),
+        clause::EXCLUDE_IMAGE => Clause::ExcludeImage(pattern(value)?),
+        clause::ACCESS => Clause::Access(AccessMasks::read_from_bytes(value).ok()?),
+        clause::REMOTE_THREADS if value.is_empty() => Clause::RemoteThreads,
+        clause::USER_IMAGES if value.is_empty() => Clause::UserImages,
         _ => return None,
     };
     Some((clause, rest))
 }
 
+fn pattern(value: &[u8]) -> Option<Wide<'_>> {
+    let pattern = Wide::new(value);
+    let units = 1..=MAX_PATTERN_UNITS;
+    (value.len().is_multiple_of(2) && units.contains(&pattern.len())).then_some(pattern)
+}
+
 const _: () = {
+    assert!(size_of::<Selector>() == 16);
+    assert!(size_of::<AccessMasks>() == 8);
     assert!(size_of::<ConfigureHeader>() == 16);
     assert!(size_of::<ClauseHeader>() == 8);
 };

@@ -24,6 +24,17 @@ pub const STATUS_SHUTDOWN: u32 = 0xC000_02FE;
 /// The status of an open beyond [`MAX_SESSIONS`]: `STATUS_TOO_MANY_OPENED_FILES`.
 pub const STATUS_TOO_MANY_SESSIONS: u32 = 0xC000_011F;
 
+/// `STATUS_PRIVILEGE_NOT_HELD`: in Win32 `ERROR_PRIVILEGE_NOT_HELD` (1314).
+pub const STATUS_PRIVILEGE_NOT_HELD: u32 = 0xC000_0061;
+/// `STATUS_NOT_SUPPORTED`: the answer to a rule about a right that Windows lets no driver take
+/// away. In Win32 `ERROR_NOT_SUPPORTED` (50).
+pub const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
+/// `STATUS_NOT_FOUND`: in Win32 `ERROR_NOT_FOUND` (1168).
+pub const STATUS_NOT_FOUND: u32 = 0xC000_0225;
+/// `STATUS_QUOTA_EXCEEDED`: the answer to a rule beyond [`crate::protect::MAX_RULES`]. In Win32
+/// `ERROR_NOT_ENOUGH_QUOTA` (1816).
+pub const STATUS_QUOTA_EXCEEDED: u32 = 0xC000_0044;
+
 const FILE_DEVICE_NTWATCH: u32 = 0x9A17;
 const METHOD_BUFFERED: u32 = 0;
 const METHOD_OUT_DIRECT: u32 = 2;
@@ -45,6 +56,17 @@ pub const CONFIGURE: u32 = ctl_code(0x801, METHOD_BUFFERED, FILE_READ_DATA);
 pub const READ_EVENTS: u32 = ctl_code(0x802, METHOD_OUT_DIRECT, FILE_READ_DATA);
 /// Out: [`Stats`].
 pub const GET_STATS: u32 = ctl_code(0x804, METHOD_BUFFERED, FILE_READ_DATA);
+/// In: [`crate::protect::Rule`]. The rule ends with the session or with the process that it is
+/// about; a second one about the same process takes its place. Wants `SeDebugPrivilege`, as the
+/// other requests about protection do, enabled in the caller's token; without it the answer is
+/// [`STATUS_PRIVILEGE_NOT_HELD`].
+pub const PROTECT_ADD: u32 = ctl_code(0x805, METHOD_BUFFERED, FILE_WRITE_DATA);
+/// In: [`crate::protect::Target`]. Ends every session's rules about that process. Without any the
+/// answer is [`STATUS_NOT_FOUND`].
+pub const PROTECT_REMOVE: u32 = ctl_code(0x806, METHOD_BUFFERED, FILE_WRITE_DATA);
+/// Out: [`crate::protect::Listed`], as many as there are in all sessions; the buffer has room for
+/// [`crate::protect::MAX_RULES`].
+pub const PROTECT_LIST: u32 = ctl_code(0x807, METHOD_BUFFERED, FILE_READ_DATA);
 /// Nothing in, nothing out. Ends all pended reads with [`STATUS_SHUTDOWN`] and refuses new ones,
 /// so that handles close and the driver can be unloaded.
 pub const SHUTDOWN: u32 = ctl_code(0x808, METHOD_BUFFERED, FILE_WRITE_DATA);

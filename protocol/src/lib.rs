@@ -1,8 +1,10 @@
 //! What `ntwatch.sys` and its clients say to each other, and the only thing they share.
 //!
 //! - [`ioctl`]: control codes, the device's names, and the structures that travel with them.
-//! - [`configure`]: what a session wants to see.
-//! - [`record`]: the frame that every event record has; [`process`] and [`lost`]: their bodies.
+//! - [`configure`]: what a session wants to see; [`access`]: the rights that handles can have.
+//! - [`protect`]: which rights to a process nobody is to get.
+//! - [`record`]: the frame that every event record has; [`process`], [`thread`], [`image`],
+//!   [`handle`] and [`lost`]: their bodies.
 //! - [`reader`]: from bytes that may be anything to typed records, or an error.
 //! - [`writer`]: from facts to a record.
 //!
@@ -25,12 +27,17 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod access;
 pub mod configure;
+pub mod handle;
+pub mod image;
 pub mod ioctl;
 pub mod lost;
 pub mod process;
+pub mod protect;
 pub mod reader;
 pub mod record;
+pub mod thread;
 pub mod wide;
 pub mod writer;
 
@@ -41,4 +48,4 @@ const _: () = assert!(cfg!(target_endian = "little"));
 /// minor version only adds what an older reader can skip.
 pub const PROTOCOL_MAJOR: u16 = 1;
 /// See [`PROTOCOL_MAJOR`].
-pub const PROTOCOL_MINOR: u16 = 0;
+pub const PROTOCOL_MINOR: u16 = 1;

@@ -23,6 +23,8 @@ pub mod known {
     pub const PROTECTION: u32 = 1 << 7;
     /// [`super::ProcessStart::subsystem`].
     pub const SUBSYSTEM: u32 = 1 << 8;
+    /// [`super::ProcessStart::creation_status`].
+    pub const CREATION_STATUS: u32 = 1 << 9;
 }
 
 /// Bits of [`ProcessStart::flags`].
@@ -37,7 +39,7 @@ pub mod flags {
     pub const WOW64: u32 = 1 << 3;
 }
 
-/// Values of [`ProcessStart::subsystem`] (page "SUBSYSTEM_INFORMATION_TYPE").
+/// Whose a process or a thread is (page "SUBSYSTEM_INFORMATION_TYPE").
 pub mod subsystem {
     /// `SubsystemInformationTypeWin32`.
     pub const WIN32: u32 = 0;
@@ -81,6 +83,10 @@ pub struct ProcessStart {
     pub protection: u32,
     /// A value of [`subsystem`].
     pub subsystem: u32,
+    /// NTSTATUS: what another driver has refused the creation with, before this one was told.
+    pub creation_status: u32,
+    /// Zero.
+    pub reserved: u32,
     /// UTF-16LE: the name as the notify routine saw it: `\??\C:\…`, or for WSL the Linux path.
     pub image_name: Span,
     /// UTF-16LE: the full path that the worker found: `\Device\…`.
@@ -110,9 +116,9 @@ pub struct ProcessExit {
 }
 
 const _: () = {
-    assert!(size_of::<ProcessStart>() == 136);
+    assert!(size_of::<ProcessStart>() == 144);
     assert!(core::mem::offset_of!(ProcessStart, pid) == 64);
-    assert!(core::mem::offset_of!(ProcessStart, image_name) == 104);
+    assert!(core::mem::offset_of!(ProcessStart, image_name) == 112);
     assert!(size_of::<ProcessExit>() == 56);
     assert!(core::mem::offset_of!(ProcessExit, image) == 48);
 };

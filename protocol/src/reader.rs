@@ -1,8 +1,11 @@
 //! From bytes that may be anything to typed records.
 
+use crate::handle::HandleOpen;
+use crate::image::ImageLoad;
 use crate::lost::Lost;
 use crate::process::{ProcessExit, ProcessStart};
 use crate::record::{Kind, MAX_RECORD_SIZE, RECORD_ALIGN, RecordHeader, Span};
+use crate::thread::{ThreadExit, ThreadStart};
 use crate::wide::Wide;
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -61,6 +64,14 @@ pub enum Record<'a> {
     ProcessStart(View<'a, ProcessStart>),
     /// See [`ProcessExit`].
     ProcessExit(View<'a, ProcessExit>),
+    /// See [`ThreadStart`].
+    ThreadStart(View<'a, ThreadStart>),
+    /// See [`ThreadExit`].
+    ThreadExit(View<'a, ThreadExit>),
+    /// See [`ImageLoad`].
+    ImageLoad(View<'a, ImageLoad>),
+    /// See [`HandleOpen`].
+    HandleOpen(View<'a, HandleOpen>),
     /// See [`Lost`].
     Lost(View<'a, Lost>),
     /// Of a kind that this version does not know.
@@ -74,6 +85,10 @@ impl Record<'_> {
         match self {
             Record::ProcessStart(view) => &view.fixed.header,
             Record::ProcessExit(view) => &view.fixed.header,
+            Record::ThreadStart(view) => &view.fixed.header,
+            Record::ThreadExit(view) => &view.fixed.header,
+            Record::ImageLoad(view) => &view.fixed.header,
+            Record::HandleOpen(view) => &view.fixed.header,
             Record::Lost(view) => &view.fixed.header,
             Record::Unknown(header) => header,
         }
@@ -133,17 +148,36 @@ impl<'a> View<'a, ProcessStart> {
     pub fn user(&self) -> Option<&'a [u8]> {
         self.span(self.user)
     }
+}
 
-    /// `value`, if Windows gave the fact that `bit` of [`crate::process::known`] stands for.
-    pub fn known<V>(&self, bit: u32, value: V) -> Option<V> {
-        (self.known & bit != 0).then_some(value)
-    }
+/// `value`, if `bit` is among the facts that Windows gave.
+fn known<V>(known: u32, bit: u32, value: V) -> Option<V> {
+    (known & bit != 0).then_some(value)
+}
 
-    /// Is `bit` of [`crate::process::flags`] set?
-    #[must_use]
-    pub fn flag(&self, bit: u32) -> bool {
-        self.flags & bit != 0
-    }
+/// The two words of bits that a record of a kind with optional numbers has.
+macro_rules! bits {
+    ($($record:ty: $module:ident),*) => {$(
+        impl View<'_, $record> {
+            #[doc = concat!("`value`, if Windows gave the fact that `bit` of [`crate::", stringify!($module), "::known`] stands for.")]
+            pub fn known<V>(&self, bit: u32, value: V) -> Option<V> {
+                known(self.known, bit, value)
+            }
+
+            #[doc = concat!("Is `bit` of [`crate::", stringify!($module), "::flags`] set?")]
+            #[must_use]
+            pub fn flag(&self, bit: u32) -> bool {
+                self.flags & bit != 0
+            }
+        }
+    )*};
+}
+
+bits! {
+    ProcessStart: process,
+    ThreadStart: thread,
+    ImageLoad: image,
+    HandleOpen: handle
 }
 
 impl<'a> View<'a, ProcessExit> {
@@ -151,6 +185,15 @@ impl<'a> View<'a, ProcessExit> {
     #[must_use]
     pub fn image(&self) -> Option<Wide<'a>> {
         self.text(self.image)
+    }
+}
+
+impl<'a> View<'a, ImageLoad> {
+    /// The name that the notify routine was given: `\Device\…`, or for kernel images also
+    /// `\SystemRoot\…`.
+    #[must_use]
+    pub fn name(&self) -> Option<Wide<'a>> {
+        self.text(self.name)
     }
 }
 
@@ -196,6 +239,10 @@ impl<'a> Records<'a> {
             })
             .map(Record::ProcessStart),
             Kind::ProcessExit => view(bytes, |r: &ProcessExit| [r.image]).map(Record::ProcessExit),
+            Kind::ThreadStart => view(bytes, |_: &ThreadStart| []).map(Record::ThreadStart),
+            Kind::ThreadExit => view(bytes, |_: &ThreadExit| []).map(Record::ThreadExit),
+            Kind::ImageLoad => view(bytes, |r: &ImageLoad| [r.name]).map(Record::ImageLoad),
+            Kind::HandleOpen => view(bytes, |_: &HandleOpen| []).map(Record::HandleOpen),
             Kind::Lost => view(bytes, |_: &Lost| []).map(Record::Lost),
         };
         let record = record.ok_or(ReadError::BadBody { offset, kind })?;

@@ -27,16 +27,38 @@ pub enum Kind {
     ProcessStart = 1,
     /// A process' last thread ended: [`crate::process::ProcessExit`].
     ProcessExit = 2,
+    /// A thread was created: [`crate::thread::ThreadStart`].
+    ThreadStart = 3,
+    /// A thread ended: [`crate::thread::ThreadExit`].
+    ThreadExit = 4,
+    /// An image was mapped to be run: [`crate::image::ImageLoad`].
+    ImageLoad = 5,
+    /// A handle to a process or a thread was made: [`crate::handle::HandleOpen`].
+    HandleOpen = 6,
     /// Records are missing here: [`crate::lost::Lost`]. Never counted as an event.
     Lost = 15,
 }
 
 impl Kind {
     /// The kinds that are events, in wire order.
-    pub const EVENTS: [Kind; 2] = [Kind::ProcessStart, Kind::ProcessExit];
+    pub const EVENTS: [Kind; 6] = [
+        Kind::ProcessStart,
+        Kind::ProcessExit,
+        Kind::ThreadStart,
+        Kind::ThreadExit,
+        Kind::ImageLoad,
+        Kind::HandleOpen,
+    ];
+
+    /// The mask of process starts and exits, by which everything else is joined.
+    pub const PROCESS_EVENTS: u32 = Kind::ProcessStart.bit() | Kind::ProcessExit.bit();
 
     /// The mask of all [`Kind::EVENTS`].
-    pub const ALL_EVENTS: u32 = Kind::ProcessStart.bit() | Kind::ProcessExit.bit();
+    pub const ALL_EVENTS: u32 = Kind::PROCESS_EVENTS
+        | Kind::ThreadStart.bit()
+        | Kind::ThreadExit.bit()
+        | Kind::ImageLoad.bit()
+        | Kind::HandleOpen.bit();
 
     /// The kind that a header names, if this version knows it.
     #[must_use]
@@ -44,6 +66,10 @@ impl Kind {
         match value {
             1 => Some(Kind::ProcessStart),
             2 => Some(Kind::ProcessExit),
+            3 => Some(Kind::ThreadStart),
+            4 => Some(Kind::ThreadExit),
+            5 => Some(Kind::ImageLoad),
+            6 => Some(Kind::HandleOpen),
             15 => Some(Kind::Lost),
             _ => None,
         }
@@ -67,6 +93,10 @@ impl Kind {
         match self {
             Kind::ProcessStart => "process_start",
             Kind::ProcessExit => "process_exit",
+            Kind::ThreadStart => "thread_start",
+            Kind::ThreadExit => "thread_exit",
+            Kind::ImageLoad => "image_load",
+            Kind::HandleOpen => "handle_open",
             Kind::Lost => "lost",
         }
     }

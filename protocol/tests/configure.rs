@@ -1,7 +1,9 @@
 //! CONFIGURE is read back as it was built, and anything else is refused.
 
+use ntwatch_protocol::access::{process, standard, thread};
 use ntwatch_protocol::configure::{
-    Clause, ClauseHeader, Configure, ConfigureError, ConfigureHeader, MIN_RING_SIZE, clause,
+    AccessMasks, Clause, ClauseHeader, Configure, ConfigureError, ConfigureHeader, MIN_RING_SIZE,
+    Selector, clause, selector,
 };
 use ntwatch_protocol::record::Kind;
 use ntwatch_protocol::wide::Wide;
@@ -37,33 +39,56 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
+const PARENT: Selector = Selector {
+    pid: 4,
+    flags: selector::DESCENDANTS,
+    key: 1,
+};
+
 #[test]
-fn clauses_are_read_in_order() {
+fn clauses_are_read_as_they_were_written() {
     let pattern = utf16("*\\svc?ost.exe");
-    let bytes = configure(
-        Kind::ProcessStart.bit(),
-        MIN_RING_SIZE,
-        &[
-            clause_bytes(clause::PID, &4u32.to_le_bytes()),
-            clause_bytes(clause::IMAGE, &pattern),
-        ],
-    );
+    let clauses = [
+        Clause::Process(PARENT),
+        Clause::Image(Wide::new(&pattern)),
+        Clause::ExcludeImage(Wide::new(&pattern)),
+        Clause::Access(AccessMasks::ALL),
+        Clause::RemoteThreads,
+        Clause::UserImages,
+    ];
+    let written = clauses.map(|clause| {
+        let mut bytes = Vec::new();
+        clause.write(&mut bytes);
+        bytes
+    });
+    let bytes = configure(Kind::ProcessStart.bit(), MIN_RING_SIZE, &written);
     let read = Configure::parse(&bytes).unwrap();
     assert_eq!(
         (read.event_mask, read.ring_size),
         (Kind::ProcessStart.bit(), MIN_RING_SIZE)
     );
-    assert_eq!(
-        read.clauses().collect::<Vec<_>>(),
-        [Clause::Pid(4), Clause::Image(Wide::new(&pattern))]
-    );
+    assert_eq!(read.clauses().collect::<Vec<_>>(), clauses);
+}
+
+#[test]
+fn an_open_is_wanted_for_any_right_of_the_mask_and_by_a_full_mask_always() {
+    let masks = AccessMasks::DEFAULT;
+    assert!(AccessMasks::wants(
+        masks.process,
+        process::VM_READ | process::QUERY_INFORMATION
+    ));
+    assert!(!AccessMasks::wants(masks.process, process::QUERY_ONLY));
+    assert!(!AccessMasks::wants(masks.thread, thread::QUERY_ONLY));
+    assert!(AccessMasks::wants(masks.thread, thread::GET_CONTEXT));
+    assert!(AccessMasks::wants(masks.process, standard::MAXIMUM_ALLOWED));
+    assert!(AccessMasks::wants(AccessMasks::ALL.process, 0));
 }
 
 #[test]
 fn each_wrong_part_is_refused_by_its_name() {
     let all = Kind::ALL_EVENTS;
     let refused = |bytes: &[u8]| Configure::parse(bytes).unwrap_err();
-    let good = configure(all, 0, &[clause_bytes(clause::PID, &[1, 0, 0, 0])]);
+    let good = configure(all, 0, &[clause_bytes(clause::IMAGE, &utf16("abc"))]);
     assert!(Configure::parse(&good).is_ok());
 
     assert_eq!(refused(&[]), ConfigureError::BadSize);
@@ -93,15 +118,24 @@ fn each_wrong_part_is_refused_by_its_name() {
             ConfigureError::BadRingSize
         );
     }
+    let future = Selector {
+        flags: selector::ALL + 1,
+        ..PARENT
+    };
     let clauses = [
         clause_bytes(0, &[]),
         clause_bytes(99, &[1, 0, 0, 0]),
-        clause_bytes(clause::PID, &[1, 0, 0]),
-        clause_bytes(clause::PID, &[1, 0, 0, 0, 0]),
+        clause_bytes(clause::PROCESS, &[1, 0, 0, 0]),
+        clause_bytes(clause::PROCESS, &[0; 17]),
+        clause_bytes(clause::PROCESS, future.as_bytes()),
+        clause_bytes(clause::EXCLUDE_IMAGE, &[]),
+        clause_bytes(clause::ACCESS, &[1, 0, 0, 0]),
+        clause_bytes(clause::REMOTE_THREADS, &[1]),
+        clause_bytes(clause::USER_IMAGES, &[1]),
         clause_bytes(clause::IMAGE, &[]),
         clause_bytes(clause::IMAGE, b"odd"),
         clause_bytes(clause::IMAGE, &[b'a'; 4096]),
-        [clause_bytes(clause::PID, &[1, 0, 0, 0]), vec![0; 8]].concat(),
+        [clause_bytes(clause::IMAGE, &utf16("a")), vec![0; 8]].concat(),
     ];
     for clause in clauses {
         assert_eq!(
@@ -115,6 +149,9 @@ fn each_wrong_part_is_refused_by_its_name() {
     let mut miscounted = good;
     miscounted[12] = 2;
     assert_eq!(refused(&miscounted), ConfigureError::BadClause);
+    let access = clause_bytes(clause::ACCESS, AccessMasks::DEFAULT.as_bytes());
+    let twice = configure(all, 0, &[access.clone(), access]);
+    assert_eq!(refused(&twice), ConfigureError::BadClause);
 }
 
 proptest! {

@@ -56,6 +56,10 @@ fn look_at(record: &Record) -> usize {
             .sum::<usize>()
             .saturating_add(r.user().map_or(0, <[u8]>::len)),
         Record::ProcessExit(r) => r.image().map_or(0, |text| text.chars().count()),
+        Record::ThreadStart(r) => r.known(r.known, r.tid).unwrap_or(r.pid) as usize,
+        Record::ThreadExit(r) => r.tid as usize,
+        Record::ImageLoad(r) => r.name().map_or(0, |text| text.chars().count()),
+        Record::HandleOpen(r) => usize::from(r.flag(r.flags)),
         Record::Lost(r) => r.counts.len(),
         Record::Unknown(header) => header.size as usize,
     }

@@ -9,7 +9,7 @@ use ntwatch_engine::filter::Filter;
 use ntwatch_engine::process_table::ProcessId;
 use ntwatch_engine::session::{self, Output, Reader};
 use ntwatch_engine::worker::{Pause, Worker, discard};
-use ntwatch_protocol::configure::{ClauseHeader, Configure, ConfigureHeader, clause};
+use ntwatch_protocol::configure::{Clause, Configure, ConfigureHeader, Selector};
 use ntwatch_protocol::reader::Records;
 use ntwatch_protocol::record::{Kind, PerKind};
 use ntwatch_ring::{CaptureRing, SessionRing};
@@ -94,18 +94,15 @@ impl Wish {
     }
 
     pub(crate) fn filter(&self) -> Filter {
-        let clauses: Vec<u8> = self
-            .pids
-            .iter()
-            .flat_map(|pid| {
-                let header = ClauseHeader {
-                    size: 16,
-                    kind: clause::PID,
-                    value_len: 4,
-                };
-                [header.as_bytes(), &pid.to_le_bytes(), &[0; 4]].concat()
-            })
-            .collect();
+        let mut clauses = Vec::new();
+        for pid in &self.pids {
+            let selector = Selector {
+                pid: *pid,
+                flags: 0,
+                key: 0,
+            };
+            Clause::Process(selector).write(&mut clauses);
+        }
         let header = ConfigureHeader {
             size: (size_of::<ConfigureHeader>() + clauses.len()) as u32,
             event_mask: self.mask,
