@@ -54,6 +54,11 @@ pub enum Request<'a> {
 pub enum Query {
     /// The processes that run now (`NtQuerySystemInformation` and what each can be asked).
     Processes,
+    /// The process that has this pid now.
+    Process(u32),
+    /// Enables a privilege of the client's token (`AdjustTokenPrivileges`), such as
+    /// `SeDebugPrivilege`.
+    EnablePrivilege(String),
     /// DOS drives and the devices behind them (`QueryDosDeviceW`).
     Volumes,
     /// The machine's name and boot time.
@@ -90,6 +95,11 @@ pub enum Reply<'a> {
 pub enum Answer {
     /// In order of creation.
     Processes(Vec<Process>),
+    /// `None` if nobody has the pid.
+    Process(Option<Process>),
+    /// NTSTATUS: of [`Query::EnablePrivilege`] `STATUS_NOT_ALL_ASSIGNED` (0x106) if the token does
+    /// not have it.
+    Status(u32),
     /// Device (`\Device\HarddiskVolume1`) by drive (`C:`).
     Volumes(Vec<Volume>),
     /// See [`Host`].

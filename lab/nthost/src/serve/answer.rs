@@ -5,6 +5,7 @@ use crate::ps::Process;
 use crate::se::Sid;
 use crate::source::{Host, volume};
 use ntwatch_lab_link::{self as link, Answer, Query, Volume};
+use windows_sys::Win32::Foundation::STATUS_NOT_ALL_ASSIGNED;
 
 pub(super) fn answer(kernel: &Kernel, host: &Host, query: Query) -> Answer {
     match query {
@@ -12,6 +13,12 @@ pub(super) fn answer(kernel: &Kernel, host: &Host, query: Query) -> Answer {
             let running = kernel.ps.running();
             Answer::Processes(running.iter().map(|process| snapshot(process)).collect())
         }
+        Query::Process(pid) => {
+            let process = kernel.ps.find(pid);
+            Answer::Process(process.map(|process| snapshot(&process)))
+        }
+        // No token has any.
+        Query::EnablePrivilege(_) => Answer::Status(STATUS_NOT_ALL_ASSIGNED as u32),
         Query::Volumes => Answer::Volumes(volumes()),
         Query::Host => Answer::Host(link::Host {
             name: host.name.clone(),
