@@ -7,4 +7,5 @@ pub(crate) mod rundown;
 mod worker;
 
 pub use pool::{Pool, PoolBlock};
+pub(crate) use rundown::Rundown;
 pub use worker::WorkerPool;

@@ -16,11 +16,58 @@ exports! {
 const ACTIVE: usize = 1;
 const USER: usize = 2;
 
-/// # Safety
-/// `rundown` points to an initialised `EX_RUNDOWN_REF` that outlives the result.
-unsafe fn at<'a>(rundown: *mut usize) -> &'a AtomicUsize {
-    // SAFETY: the caller's promise; an atomic has the layout of its integer.
-    unsafe { AtomicUsize::from_ptr(rundown) }
+/// `EX_RUNDOWN_REF`.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Rundown(AtomicUsize);
+
+/// A use of what [`Rundown`] protects. It ends when this is dropped.
+pub(crate) struct Use<'a>(&'a Rundown);
+
+impl Rundown {
+    /// # Safety
+    /// `rundown` points to an initialised `EX_RUNDOWN_REF` that outlives the result.
+    unsafe fn at<'a>(rundown: *mut usize) -> &'a Rundown {
+        // SAFETY: the caller's promise; the type has the layout of an atomic, and that of its
+        // integer.
+        unsafe { &*rundown.cast() }
+    }
+
+    /// A use, unless rundown has begun.
+    pub(crate) fn enter(&self) -> Option<Use<'_>> {
+        self.acquire().then(|| Use(self))
+    }
+
+    /// Returns when the last user is gone; none can come any more.
+    pub(crate) fn wait(&self) {
+        self.0.fetch_or(ACTIVE, Ordering::AcqRel);
+        while self.0.load(Ordering::Acquire) != ACTIVE {
+            thread::yield_now();
+        }
+    }
+
+    fn acquire(&self) -> bool {
+        let enter = |users: usize| (users & ACTIVE == 0).then_some(users + USER);
+        let entered = self
+            .0
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, enter);
+        entered.is_ok()
+    }
+
+    fn release(&self) {
+        if self.0.fetch_sub(USER, Ordering::Release) < USER {
+            bug_check!(
+                DRIVER_VERIFIER_DETECTED_VIOLATION,
+                "rundown protection is released by more than acquired it"
+            );
+        }
+    }
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// Any IRQL.
@@ -31,29 +78,18 @@ unsafe extern "win64" fn ExInitializeRundownProtection(rundown: *mut usize) {
 
 /// IRQL ≤ DISPATCH_LEVEL. FALSE once rundown has begun.
 unsafe extern "win64" fn ExAcquireRundownProtection(rundown: *mut usize) -> u8 {
-    let enter = |users: usize| (users & ACTIVE == 0).then_some(users + USER);
     // SAFETY: the driver passes an initialised reference.
-    let entered = unsafe { at(rundown) }.fetch_update(Ordering::Acquire, Ordering::Relaxed, enter);
-    u8::from(entered.is_ok())
+    u8::from(unsafe { Rundown::at(rundown) }.acquire())
 }
 
 /// IRQL ≤ DISPATCH_LEVEL.
 unsafe extern "win64" fn ExReleaseRundownProtection(rundown: *mut usize) {
     // SAFETY: the driver passes an initialised reference.
-    if unsafe { at(rundown) }.fetch_sub(USER, Ordering::Release) < USER {
-        bug_check!(
-            DRIVER_VERIFIER_DETECTED_VIOLATION,
-            "rundown protection is released by more than acquired it"
-        );
-    }
+    unsafe { Rundown::at(rundown) }.release();
 }
 
 /// IRQL ≤ APC_LEVEL. Returns when the last user is gone; none can come any more.
 unsafe extern "win64" fn ExWaitForRundownProtectionRelease(rundown: *mut usize) {
     // SAFETY: the driver passes an initialised reference.
-    let rundown = unsafe { at(rundown) };
-    rundown.fetch_or(ACTIVE, Ordering::AcqRel);
-    while rundown.load(Ordering::Acquire) != ACTIVE {
-        thread::yield_now();
-    }
+    unsafe { Rundown::at(rundown) }.wait();
 }

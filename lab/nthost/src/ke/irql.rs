@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
-use crate::Current;
 use crate::exports::exports;
+use crate::{Current, Kernel};
 
 /// Normal execution.
 pub const PASSIVE_LEVEL: u8 = 0;
@@ -56,6 +56,17 @@ impl ThreadState {
     /// How many critical and guarded regions the thread is in.
     pub fn regions(&self) -> i32 {
         self.critical.load(Ordering::Relaxed) + self.guarded.load(Ordering::Relaxed)
+    }
+}
+
+impl Kernel {
+    /// Runs `body` with the current thread at APC_LEVEL, where some callers of drivers are.
+    pub fn at_apc_level<R>(&self, body: impl FnOnce() -> R) -> R {
+        let set = |irql| Current::with(|current| current.thread.ke.set_irql(irql));
+        let before = set(APC_LEVEL);
+        let result = body();
+        set(before);
+        result
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kernel's core: IRQL, critical regions, spin locks, events and waits, time, bug checks.
 
 pub(crate) mod bug_check;
+pub(crate) mod callback;
 pub(crate) mod clock;
 pub(crate) mod event;
 mod futex;

@@ -62,6 +62,13 @@ impl HandleTable {
         Some(entry.object)
     }
 
+    /// Takes all handles out.
+    pub(crate) fn close_all(&self) {
+        let entries = std::mem::take(&mut *self.0.lock().unwrap());
+        // The objects go without the lock.
+        drop(entries);
+    }
+
     /// Each open handle by its number and what it leads to.
     pub fn open(&self) -> Vec<String> {
         let entries = self.0.lock().unwrap();
@@ -82,7 +89,7 @@ fn index(handle: usize) -> Option<usize> {
 fn table<R>(handle: usize, body: impl FnOnce(&HandleTable, usize) -> R) -> R {
     Current::with(|current| match handle & KERNEL_HANDLE {
         KERNEL_HANDLE => body(&current.kernel.ps.system.handles, handle & !KERNEL_HANDLE),
-        _ => body(&current.thread.process.handles, handle),
+        _ => body(&current.thread.current_process().handles, handle),
     })
 }
 
@@ -114,7 +121,11 @@ pub(crate) fn open(object: AnyObject, attributes: u32, access: u32) -> usize {
     Current::with(|current| {
         let system = &current.kernel.ps.system;
         match attributes & OBJ_KERNEL_HANDLE {
-            0 => current.thread.process.handles.insert(object, access),
+            0 => current
+                .thread
+                .current_process()
+                .handles
+                .insert(object, access),
             _ => system.handles.insert(object, access) | KERNEL_HANDLE,
         }
     })

@@ -1,15 +1,17 @@
 //! Processes and threads: who there is, who starts, who ends, and who is told.
 
 mod id;
+mod image;
 mod lifecycle;
 pub(crate) mod notify;
 mod process;
 pub(crate) mod query;
 mod thread;
 
-pub use notify::{CallCount, ProcessNotify};
+pub use image::NewImage;
+pub use notify::{CallCount, HostRoutine, ImageNotify, Order, ProcessNotify, ThreadNotify};
 pub use process::{NewProcess, Parent, Process};
-pub use thread::Thread;
+pub use thread::{NewThread, Thread};
 
 use crate::leak::Leak;
 use crate::ob::{Census, ObjectRef};
@@ -25,12 +27,18 @@ pub struct Ps {
     ids: Arc<Ids>,
     /// Processes that were created and have not exited, by id.
     running: RwLock<HashMap<u32, ObjectRef<Process>>>,
+    /// Threads that were started and have not exited, by id.
+    threads: RwLock<HashMap<u32, ObjectRef<Thread>>>,
     created: AtomicU64,
     next_key: AtomicU64,
     /// The System process, pid 4.
     pub system: ObjectRef<Process>,
-    /// Who is told of starts and exits.
+    /// Who is told of processes that start and exit.
     pub notify: ProcessNotify,
+    /// Who is told of threads that start and exit.
+    pub thread_notify: ThreadNotify,
+    /// Who is told of images that are mapped.
+    pub image_notify: ImageNotify,
     /// The accounts that processes run as.
     pub accounts: Accounts,
 }
@@ -56,10 +64,13 @@ impl Ps {
             objects: Arc::clone(objects),
             ids: Ids::new(),
             running: RwLock::new(HashMap::from([(SYSTEM_ID, system.clone())])),
+            threads: RwLock::default(),
             created: AtomicU64::new(1),
             next_key: AtomicU64::new(key + 1),
             system,
             notify: ProcessNotify::default(),
+            thread_notify: ThreadNotify::default(),
+            image_notify: ImageNotify::default(),
             accounts: Accounts::default(),
         }
     }
@@ -70,10 +81,10 @@ impl Ps {
         self.next_key.fetch_max(next_key, Ordering::Relaxed);
     }
 
-    /// Makes a thread of `process`. It runs when [`crate::Kernel::enter_thread`] is called.
+    /// Makes a thread of `process` that nobody is told of. It runs when
+    /// [`crate::Kernel::enter_thread`] is called.
     pub fn create_thread(&self, process: &ObjectRef<Process>) -> ObjectRef<Thread> {
-        let thread = Thread::new(process, self.ids.allocate());
-        ObjectRef::new(&self.objects, thread)
+        self.make_thread(process, &NewThread::default())
     }
 
     /// Makes a process that belongs to the lab and not to the machine's activity, such as a
@@ -87,6 +98,11 @@ impl Ps {
         self.running.read().unwrap().get(&id).cloned()
     }
 
+    /// The thread with this id that was started and has not exited.
+    pub fn find_thread(&self, id: u32) -> Option<ObjectRef<Thread>> {
+        self.threads.read().unwrap().get(&id).cloned()
+    }
+
     /// The running processes, in order of creation.
     pub fn running(&self) -> Vec<ObjectRef<Process>> {
         let mut running: Vec<_> = self.running.read().unwrap().values().cloned().collect();
@@ -96,17 +112,33 @@ impl Ps {
 
     /// What drivers have of processes' things: routines, and handles of the system.
     pub(crate) fn leaks(&self) -> Vec<Leak> {
-        let routine = |address: usize| Leak::Callback(format!("process-notify at {address:#x}"));
-        let routines = self.notify.registered().into_iter().map(routine);
+        let kinds = [
+            ("process-notify", self.notify.registered()),
+            ("thread-notify", self.thread_notify.registered()),
+            ("load-image", self.image_notify.registered()),
+        ];
+        let routines = kinds.into_iter().flat_map(|(kind, addresses)| {
+            let leak = move |address| Leak::Callback(format!("{kind} at {address:#x}"));
+            addresses.into_iter().map(leak)
+        });
         let handles = self.system.handles.open().into_iter().map(Leak::Handle);
         routines.chain(handles).collect()
     }
 
-    fn make(&self, new: NewProcess, token: ObjectRef<Token>, time: i64) -> ObjectRef<Process> {
-        let id = match new.id {
+    fn id(&self, named: Option<u32>) -> Id {
+        match named {
             Some(id) => Id::named(id),
             None => self.ids.allocate(),
-        };
+        }
+    }
+
+    fn make_thread(&self, process: &ObjectRef<Process>, new: &NewThread) -> ObjectRef<Thread> {
+        let thread = Thread::new(process, new, self.id(new.id));
+        ObjectRef::new(&self.objects, thread)
+    }
+
+    fn make(&self, new: NewProcess, token: ObjectRef<Token>, time: i64) -> ObjectRef<Process> {
+        let id = self.id(new.id);
         let order = self.created.fetch_add(1, Ordering::Relaxed);
         let key = match new.key {
             Some(key) => key,

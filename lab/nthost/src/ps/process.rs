@@ -119,6 +119,7 @@ impl Process {
 /// The longest text that a `UNICODE_STRING` holds, in UTF-16 units.
 const MAX_UNITS: usize = u16::MAX as usize / 2;
 
-fn wide(text: &str) -> Vec<u16> {
+/// `text` as it goes into a `UNICODE_STRING`, cut to what that holds.
+pub(super) fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().take(MAX_UNITS).collect()
 }

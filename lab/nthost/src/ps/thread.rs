@@ -1,9 +1,22 @@
-//! The thread object.
+//! The thread object, and what a thread is made from.
 
 use super::Process;
 use super::id::Id;
 use crate::ke::ThreadState;
 use crate::ob::{Kind, Object, ObjectRef};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
+
+/// A thread to be. `None` is what is left to the kernel.
+#[derive(Clone, Debug, Default)]
+pub struct NewThread {
+    /// Its id; otherwise the kernel chooses one.
+    pub id: Option<u32>,
+    /// The Win32 start address; 0 if nobody can tell, and then the kernel does not either.
+    pub start_address: u64,
+    /// Is it a thread of the Windows Subsystem for Linux? Otherwise it is what its process is.
+    pub wsl: Option<bool>,
+}
 
 /// A modelled thread.
 #[derive(Debug)]
@@ -12,19 +25,76 @@ pub struct Thread {
     pub id: u32,
     /// The process it belongs to.
     pub process: ObjectRef<Process>,
+    /// The Win32 start address; 0 if nobody can tell.
+    pub start_address: u64,
+    /// Is it a thread of the Windows Subsystem for Linux?
+    pub wsl: bool,
     /// What [`crate::ke`] keeps for it.
     pub ke: ThreadState,
+    /// The process it is attached to, or null. Only the thread itself uses it.
+    attached: AtomicPtr<Process>,
+    pub(super) exit_status: AtomicI32,
     _id: Id,
 }
 
 impl Thread {
-    pub(super) fn new(process: &ObjectRef<Process>, id: Id) -> Thread {
+    pub(super) fn new(process: &ObjectRef<Process>, new: &NewThread, id: Id) -> Thread {
         Thread {
             id: id.value(),
             process: process.clone(),
+            start_address: new.start_address,
+            wsl: new.wsl.unwrap_or(process.wsl),
             ke: ThreadState::default(),
+            attached: AtomicPtr::default(),
+            exit_status: AtomicI32::new(STATUS_PENDING),
             _id: id,
         }
+    }
+
+    /// What it ended with; `STATUS_PENDING` while it runs.
+    pub fn exit_status(&self) -> NTSTATUS {
+        self.exit_status.load(Ordering::Relaxed)
+    }
+
+    /// Does it belong to the System process?
+    pub fn is_system(&self) -> bool {
+        self.process.id == super::SYSTEM_ID
+    }
+
+    /// The process in whose address space the thread runs now: the one it is attached to, or its
+    /// own. For the thread itself to call.
+    pub(crate) fn current_process(&self) -> ObjectRef<Process> {
+        let attached = self.attached.load(Ordering::Relaxed);
+        if attached.is_null() {
+            return self.process.clone();
+        }
+        // SAFETY: whoever attached this thread, further up its stack, holds the process until it
+        // is detached (`attach`), and no other thread asks.
+        unsafe { ObjectRef::from_body(attached) }
+    }
+
+    /// The address of [`Self::current_process`], to which no reference is taken.
+    pub(crate) fn current_process_ptr(&self) -> *mut Process {
+        let attached = self.attached.load(Ordering::Relaxed);
+        if attached.is_null() {
+            self.process.as_ptr()
+        } else {
+            attached
+        }
+    }
+
+    /// Runs `body` with the thread, which is the current one, attached to `process`.
+    pub(super) fn attach<R>(&self, process: &ObjectRef<Process>, body: impl FnOnce() -> R) -> R {
+        struct Detach<'a>(&'a Thread, *mut Process);
+        impl Drop for Detach<'_> {
+            fn drop(&mut self) {
+                self.0.attached.store(self.1, Ordering::Relaxed);
+            }
+        }
+
+        let before = self.attached.swap(process.as_ptr(), Ordering::Relaxed);
+        let _detach = Detach(self, before);
+        body()
     }
 }
 

@@ -1,20 +1,22 @@
 //! Process-notify routines: who is told of starts and exits.
 
-use super::{Process, Thread};
+use super::routines::Routines;
+use super::text::Text;
+use super::{CallCount, Counter};
 use crate::Current;
 use crate::exports::exports;
-use crate::ke::bug_check;
+use crate::ke::callback::call_back_at_passive;
 use crate::ob::ObjectRef;
+use crate::ps::{Process, Thread};
 use std::ffi::c_void;
-use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
+use std::{fmt, ptr};
 use windows_sys::Wdk::System::SystemServices::{
     PS_CREATE_NOTIFY_INFO, PS_CREATE_NOTIFY_INFO_0, PsCreateProcessNotifySubsystems,
 };
 use windows_sys::Win32::Foundation::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_PARAMETER, STATUS_PROCEDURE_NOT_FOUND,
-    STATUS_SUCCESS, UNICODE_STRING,
+    STATUS_SUCCESS,
 };
 use windows_sys::Win32::System::WindowsProgramming::CLIENT_ID;
 
@@ -26,156 +28,142 @@ exports! {
 type NotifyRoutine =
     unsafe extern "win64" fn(*mut Process, process_id: usize, *mut PS_CREATE_NOTIFY_INFO);
 
-/// How many routines a machine takes.
-const MAX_ROUTINES: usize = 64;
+/// A routine of the host, which stands for another driver's. It is told what drivers are told,
+/// and may refuse a start by `CreationStatus`.
+pub type HostRoutine =
+    dyn Fn(&ObjectRef<Process>, Option<&mut PS_CREATE_NOTIFY_INFO>) + Send + Sync;
+
+/// When a [`HostRoutine`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Before the drivers' routines.
+    Before,
+    /// After the drivers' routines.
+    After,
+}
 
 const FILE_OPEN_NAME_AVAILABLE: u32 = 1 << 0;
 const IS_SUBSYSTEM_PROCESS: u32 = 1 << 1;
 
 /// The routines of one machine.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ProcessNotify {
-    routines: RwLock<Vec<Arc<Routine>>>,
-    starts: AtomicU64,
-    exits: AtomicU64,
+    routines: Routines<Options>,
+    host: RwLock<Vec<(Order, Arc<HostRoutine>)>>,
+    starts: Counter,
+    exits: Counter,
 }
 
 #[derive(Debug)]
-struct Routine {
-    address: usize,
+struct Options {
     /// Told of subsystem processes too: registered with `…Ex2`.
     subsystems: bool,
-    calls: Mutex<Calls>,
-    last_call_over: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Calls {
-    running: usize,
-    removed: bool,
-}
-
-/// How often routines were called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CallCount {
-    /// Of a process that starts.
-    pub starts: u64,
-    /// Of a process that exits.
-    pub exits: u64,
+impl fmt::Debug for ProcessNotify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.routines, f)
+    }
 }
 
 impl ProcessNotify {
     fn add(&self, address: usize, subsystems: bool) -> NTSTATUS {
-        let mut routines = self.routines.write().unwrap();
-        let registered = routines.iter().any(|routine| routine.address == address);
-        if registered || routines.len() == MAX_ROUTINES {
+        let registered = self.routines.registered().contains(&address);
+        if registered || self.routines.add(address, Options { subsystems }).is_err() {
             return STATUS_INVALID_PARAMETER;
         }
-        routines.push(Arc::new(Routine {
-            address,
-            subsystems,
-            calls: Mutex::default(),
-            last_call_over: Condvar::new(),
-        }));
         STATUS_SUCCESS
     }
 
-    /// Returns only when no call of the routine is running any more.
-    fn remove(&self, address: usize) -> NTSTATUS {
-        let routine = {
-            let mut routines = self.routines.write().unwrap();
-            let Some(index) = routines.iter().position(|r| r.address == address) else {
-                return STATUS_PROCEDURE_NOT_FOUND;
-            };
-            routines.remove(index)
-        };
-        let mut calls = routine.calls.lock().unwrap();
-        calls.removed = true;
-        drop(
-            routine
-                .last_call_over
-                .wait_while(calls, |calls| calls.running > 0),
-        );
-        STATUS_SUCCESS
+    /// Adds a routine of the host, for the rest of the machine's life.
+    pub fn add_host(
+        &self,
+        order: Order,
+        routine: impl Fn(&ObjectRef<Process>, Option<&mut PS_CREATE_NOTIFY_INFO>)
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        self.host.write().unwrap().push((order, Arc::new(routine)));
     }
 
     /// The addresses of the routines that are registered.
     pub fn registered(&self) -> Vec<usize> {
-        let routines = self.routines.read().unwrap();
-        routines.iter().map(|routine| routine.address).collect()
+        self.routines.registered()
     }
 
-    /// How often routines were called since boot.
+    /// How often drivers' routines were called since boot.
     pub fn calls(&self) -> CallCount {
         CallCount {
-            starts: self.starts.load(Ordering::Relaxed),
-            exits: self.exits.load(Ordering::Relaxed),
+            starts: self.starts.get(),
+            exits: self.exits.get(),
         }
     }
 
     /// Tells everybody that `process` was created by the current thread. Gives back the status
     /// that a routine refused it with.
-    pub(super) fn start(&self, process: &ObjectRef<Process>) -> NTSTATUS {
-        let mut told = CreateInfo::new(process);
+    pub(in crate::ps) fn start(&self, process: &ObjectRef<Process>) -> NTSTATUS {
+        let told = CreateInfo::new(process);
         let mut status = STATUS_SUCCESS;
-        for routine in self.called(process) {
-            self.starts.fetch_add(1, Ordering::Relaxed);
+        self.tell(process, |callee| {
             status = told.with(process, |info| {
                 info.CreationStatus = status;
-                routine.call(process, info);
+                match callee {
+                    Callee::Driver(address) => {
+                        self.starts.add_one();
+                        call(address, process, info);
+                    }
+                    Callee::Host(routine) => routine(process, Some(info)),
+                }
                 info.CreationStatus
             });
-        }
+        });
         status
     }
 
     /// Tells everybody that `process` is at its end; the current thread is its last.
-    pub(super) fn exit(&self, process: &ObjectRef<Process>) {
-        for routine in self.called(process) {
-            self.exits.fetch_add(1, Ordering::Relaxed);
-            routine.call(process, ptr::null_mut());
-        }
+    pub(in crate::ps) fn exit(&self, process: &ObjectRef<Process>) {
+        self.tell(process, |callee| match callee {
+            Callee::Driver(address) => {
+                self.exits.add_one();
+                call(address, process, ptr::null_mut());
+            }
+            Callee::Host(routine) => routine(process, None),
+        });
     }
 
-    fn called(&self, process: &Process) -> Vec<Arc<Routine>> {
-        let routines = self.routines.read().unwrap();
-        let told = |routine: &&Arc<Routine>| routine.subsystems || !process.wsl;
-        routines.iter().filter(told).cloned().collect()
+    /// Shows `tell` all who are to be told of `process`, in their order.
+    fn tell(&self, process: &Process, mut tell: impl FnMut(Callee<'_>)) {
+        let host = self.host.read().unwrap().clone();
+        let of = |order| host.iter().filter(move |(its, _)| *its == order);
+        for (_, routine) in of(Order::Before) {
+            tell(Callee::Host(&**routine));
+        }
+        self.routines.for_each(|address, options| {
+            if options.subsystems || !process.wsl {
+                tell(Callee::Driver(address));
+            }
+        });
+        for (_, routine) in of(Order::After) {
+            tell(Callee::Host(&**routine));
+        }
     }
 }
 
-impl Routine {
-    /// Calls the routine unless it was removed meanwhile.
-    fn call(&self, process: &ObjectRef<Process>, info: *mut PS_CREATE_NOTIFY_INFO) {
-        {
-            let mut calls = self.calls.lock().unwrap();
-            if calls.removed {
-                return;
-            }
-            calls.running += 1;
-        }
-        let state = || Current::with(|c| (c.thread.ke.irql(), c.thread.ke.regions()));
-        Current::with(|current| current.thread.ke.enter_critical_region());
-        let before = state();
-        // SAFETY: a driver registered this address as a routine of this type, in an image that
-        // cannot be unloaded while the routine is registered and `running` is not zero.
-        let routine: NotifyRoutine = unsafe { std::mem::transmute(self.address) };
+enum Callee<'a> {
+    Driver(usize),
+    Host(&'a HostRoutine),
+}
+
+/// Calls a driver's routine.
+fn call(address: usize, process: &ObjectRef<Process>, info: *mut PS_CREATE_NOTIFY_INFO) {
+    // SAFETY: a driver registered this address as a routine of this type, in an image that stays
+    // while the routine is registered and the call is running.
+    let routine: NotifyRoutine = unsafe { std::mem::transmute(address) };
+    call_back_at_passive("process-notify", || {
         // SAFETY: the process is referenced for the call, and so is all that `info` points at.
-        unsafe { routine(process.as_ptr(), process.id as usize, info) };
-        let after = state();
-        if before != after {
-            bug_check!(
-                IRQL_NOT_LESS_OR_EQUAL,
-                "a process-notify routine came at (IRQL, regions) {before:?} and left at {after:?}"
-            );
-        }
-        Current::with(|current| current.thread.ke.leave_critical_region());
-        let mut calls = self.calls.lock().unwrap();
-        calls.running -= 1;
-        if calls.running == 0 {
-            self.last_call_over.notify_all();
-        }
-    }
+        unsafe { routine(process.as_ptr(), process.id as usize, info) }
+    });
 }
 
 /// What a routine is told of a new process. Everything it points at is gone after the call.
@@ -209,11 +197,7 @@ impl CreateInfo {
     }
 
     /// Calls `body` with the structure, its strings in memory of their own.
-    fn with<R>(
-        &mut self,
-        process: &Process,
-        body: impl FnOnce(&mut PS_CREATE_NOTIFY_INFO) -> R,
-    ) -> R {
+    fn with<R>(&self, process: &Process, body: impl FnOnce(&mut PS_CREATE_NOTIFY_INFO) -> R) -> R {
         let mut image = Text::of(process.image_name.as_deref());
         let mut command_line = Text::of(process.command_line.as_deref());
         body(&mut PS_CREATE_NOTIFY_INFO {
@@ -227,37 +211,6 @@ impl CreateInfo {
             CommandLine: command_line.as_mut().map_or(ptr::null_mut(), Text::pointer),
             CreationStatus: STATUS_SUCCESS,
         })
-    }
-}
-
-/// A string for one call. Overwritten when the call is over, so that a driver that kept the
-/// pointer reads rubbish.
-struct Text {
-    units: Vec<u16>,
-    string: UNICODE_STRING,
-}
-
-impl Text {
-    fn of(units: Option<&[u16]>) -> Option<Text> {
-        let mut units = units?.to_vec();
-        let bytes = (units.len() * 2) as u16;
-        let string = UNICODE_STRING {
-            Length: bytes,
-            MaximumLength: bytes,
-            Buffer: units.as_mut_ptr(),
-        };
-        Some(Text { units, string })
-    }
-
-    fn pointer(&mut self) -> *mut UNICODE_STRING {
-        &raw mut self.string
-    }
-}
-
-impl Drop for Text {
-    fn drop(&mut self) {
-        self.units.fill(0xdddd);
-        std::hint::black_box(&self.units);
     }
 }
 
@@ -291,7 +244,8 @@ fn set(routine: *const c_void, remove: u8, subsystems: bool) -> NTSTATUS {
     match remove {
         0 if !image.is_some_and(|image| image.force_integrity()) => STATUS_ACCESS_DENIED,
         0 => notify.add(routine as usize, subsystems),
-        _ => notify.remove(routine as usize),
+        _ if notify.routines.remove(routine as usize) => STATUS_SUCCESS,
+        _ => STATUS_PROCEDURE_NOT_FOUND,
     }
 }
 
@@ -300,8 +254,7 @@ mod tests {
     use super::*;
     use crate::ps::NewProcess;
     use crate::{Config, Kernel};
-    use std::sync::atomic::AtomicBool;
-    use std::thread;
+    use std::sync::Mutex;
     use windows_sys::Win32::Foundation::STATUS_UNSUCCESSFUL;
 
     fn new_process() -> NewProcess {
@@ -329,15 +282,11 @@ mod tests {
     }
 
     #[test]
-    fn a_routine_is_registered_once_and_only_64_are() {
+    fn a_routine_is_registered_once() {
         let notify = ProcessNotify::default();
-        for address in 1..=MAX_ROUTINES {
-            assert_eq!(notify.add(address, true), STATUS_SUCCESS);
-        }
-        assert_eq!(notify.add(1000, true), STATUS_INVALID_PARAMETER);
-        assert_eq!(notify.remove(1), STATUS_SUCCESS);
-        assert_eq!(notify.add(2, true), STATUS_INVALID_PARAMETER);
-        assert_eq!(notify.add(1000, true), STATUS_SUCCESS);
+        assert_eq!(notify.add(1, true), STATUS_SUCCESS);
+        assert_eq!(notify.add(1, true), STATUS_INVALID_PARAMETER);
+        assert_eq!(notify.add(2, true), STATUS_SUCCESS);
     }
 
     /// Refuses what it is told of.
@@ -369,38 +318,30 @@ mod tests {
         );
     }
 
-    static ENTERED: AtomicBool = AtomicBool::new(false);
-    static MAY_LEAVE: AtomicBool = AtomicBool::new(false);
-    static LEFT: AtomicBool = AtomicBool::new(false);
-
-    unsafe extern "win64" fn linger(_: *mut Process, _: usize, _: *mut PS_CREATE_NOTIFY_INFO) {
-        ENTERED.store(true, Ordering::SeqCst);
-        while !MAY_LEAVE.load(Ordering::SeqCst) {
-            thread::yield_now();
-        }
-        LEFT.store(true, Ordering::SeqCst);
-    }
-
     #[test]
-    fn a_routine_is_removed_only_when_its_last_call_is_over() {
+    fn routines_of_the_host_stand_around_the_drivers_and_see_what_was_decided() {
         let kernel = Kernel::boot(Config::default());
-        let address = linger as *const () as usize;
-        kernel.ps.notify.add(address, true);
-        thread::scope(|scope| {
-            scope.spawn(|| kernel.start_process(&kernel.ps.system, new_process()));
-            while !ENTERED.load(Ordering::SeqCst) {
-                thread::yield_now();
-            }
-            let removing = scope.spawn(|| {
-                kernel.ps.notify.remove(address);
-                assert!(LEFT.load(Ordering::SeqCst));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for order in [Order::After, Order::Before] {
+            let seen = Arc::clone(&seen);
+            kernel.ps.notify.add_host(order, move |process, info| {
+                let status = info.map(|info| info.CreationStatus);
+                seen.lock().unwrap().push((order, process.id, status));
             });
-            while !kernel.ps.notify.registered().is_empty() {
-                thread::yield_now();
-            }
-            assert!(!removing.is_finished());
-            MAY_LEAVE.store(true, Ordering::SeqCst);
-        });
-        assert!(kernel.ps.notify.registered().is_empty());
+        }
+        kernel.ps.notify.add(refuse as *const () as usize, true);
+        let new = NewProcess {
+            id: Some(100),
+            ..new_process()
+        };
+        let refused = kernel.start_process(&kernel.ps.system, new);
+        assert_eq!(refused.unwrap_err(), STATUS_UNSUCCESSFUL);
+        let expected = [
+            (Order::Before, 100, Some(STATUS_SUCCESS)),
+            (Order::After, 100, Some(STATUS_UNSUCCESSFUL)),
+            (Order::Before, 100, None),
+            (Order::After, 100, None),
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected);
     }
 }

@@ -1,59 +1,31 @@
-//! What drivers ask about processes and threads.
+//! What drivers ask about processes.
 
-use super::{Process, Thread};
+use super::answer;
 use crate::Current;
-use std::ptr;
-
 use crate::exports::exports;
 use crate::ob::{AnyObject, ObjectRef, handle};
+use crate::ps::Process;
 use crate::se::Token;
 use std::ffi::c_void;
+use std::ptr;
 use windows_sys::Wdk::System::Threading::{
     PROCESSINFOCLASS, ProcessProtectionInformation, ProcessSessionInformation,
     ProcessSubsystemInformation, ProcessWow64Information,
 };
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_INFO_CLASS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
-    UNICODE_STRING,
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_INFO_CLASS, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS, STATUS_UNSUCCESSFUL, UNICODE_STRING,
 };
 
 exports! {
-    HIGH_LEVEL: IoGetCurrentProcess, PsGetCurrentProcess, PsGetCurrentProcessId,
-        PsGetCurrentThread, PsGetCurrentThreadId, PsGetProcessCreateTimeQuadPart, PsGetProcessId,
-        PsGetThreadProcessId;
-    DISPATCH_LEVEL: IoThreadToProcess, PsGetProcessStartKey, PsGetThreadId, PsGetThreadProcess;
+    HIGH_LEVEL: PsGetProcessCreateTimeQuadPart, PsGetProcessId;
+    DISPATCH_LEVEL: PsGetProcessStartKey;
     APC_LEVEL: PsDereferencePrimaryToken, PsGetProcessExitStatus, PsLookupProcessByProcessId;
     PASSIVE_LEVEL: PsReferencePrimaryToken, SeLocateProcessImageName, ZwQueryInformationProcess;
 }
 
 /// Whose the names are that `SeLocateProcessImageName` hands out.
 const POOL_TAG: u32 = u32::from_le_bytes(*b"SeIn");
-
-/// Any IRQL.
-extern "win64" fn PsGetCurrentProcess() -> *mut Process {
-    Current::with(|current| current.thread.process.as_ptr())
-}
-
-/// `PsGetCurrentProcess` under the name that the headers make of it. Any IRQL.
-extern "win64" fn IoGetCurrentProcess() -> *mut Process {
-    PsGetCurrentProcess()
-}
-
-/// Any IRQL.
-extern "win64" fn PsGetCurrentThread() -> *mut Thread {
-    Current::with(|current| current.thread.as_ptr())
-}
-
-/// Any IRQL.
-extern "win64" fn PsGetCurrentProcessId() -> usize {
-    Current::with(|current| current.thread.process.id as usize)
-}
-
-/// Any IRQL.
-extern "win64" fn PsGetCurrentThreadId() -> usize {
-    Current::with(|current| current.thread.id as usize)
-}
 
 /// Any IRQL.
 unsafe extern "win64" fn PsGetProcessId(process: *const Process) -> usize {
@@ -77,30 +49,6 @@ unsafe extern "win64" fn PsGetProcessCreateTimeQuadPart(process: *const Process)
 unsafe extern "win64" fn PsGetProcessExitStatus(process: *const Process) -> NTSTATUS {
     // SAFETY: the driver passes a process that it holds.
     unsafe { &*process }.exit_status()
-}
-
-/// IRQL ≤ DISPATCH_LEVEL.
-unsafe extern "win64" fn PsGetThreadId(thread: *const Thread) -> usize {
-    // SAFETY: the driver passes a thread that it holds.
-    unsafe { (*thread).id as usize }
-}
-
-/// Any IRQL.
-unsafe extern "win64" fn PsGetThreadProcessId(thread: *const Thread) -> usize {
-    // SAFETY: the driver passes a thread that it holds.
-    unsafe { &*thread }.process.id as usize
-}
-
-/// IRQL ≤ DISPATCH_LEVEL. No reference is taken: the thread holds its process.
-unsafe extern "win64" fn PsGetThreadProcess(thread: *const Thread) -> *mut Process {
-    // SAFETY: the driver passes a thread that it holds.
-    unsafe { &*thread }.process.as_ptr()
-}
-
-/// IRQL ≤ DISPATCH_LEVEL. As `PsGetThreadProcess`.
-unsafe extern "win64" fn IoThreadToProcess(thread: *const Thread) -> *mut Process {
-    // SAFETY: the caller's promise.
-    unsafe { PsGetThreadProcess(thread) }
 }
 
 /// IRQL ≤ APC_LEVEL. The reference is the driver's to give back.
@@ -188,17 +136,6 @@ unsafe extern "win64" fn ZwQueryInformationProcess(
         ProcessSessionInformation => (process.token.session.map(u64::from), 4),
         _ => return STATUS_INVALID_INFO_CLASS,
     };
-    if !needed.is_null() {
-        // SAFETY: not null: the driver passes a place for the length.
-        unsafe { needed.write(size as u32) };
-    }
-    if len as usize != size {
-        return STATUS_INFO_LENGTH_MISMATCH;
-    }
-    let Some(value) = value else {
-        return STATUS_UNSUCCESSFUL;
-    };
-    // SAFETY: the driver passes a buffer of `len` bytes, and `size` is that and at most 8.
-    unsafe { information.copy_from_nonoverlapping(value.to_le_bytes().as_ptr(), size) };
-    STATUS_SUCCESS
+    // SAFETY: the driver passes a buffer of `len` bytes, and a place for the length or null.
+    unsafe { answer(value, size, information, len, needed) }
 }
