@@ -1,4 +1,5 @@
-/* Kernel functions beyond those of wdm.h: process identity and process notification. */
+/* Kernel functions beyond those of wdm.h: identity and notification of processes, threads and
+ * images; privileges. */
 #pragma once
 
 #include <wdm.h>
@@ -8,6 +9,7 @@ HANDLE PsGetCurrentThreadId(VOID);
 HANDLE PsGetProcessId(PEPROCESS Process);
 HANDLE PsGetThreadId(PETHREAD Thread);
 HANDLE PsGetThreadProcessId(PETHREAD Thread);
+NTSTATUS PsGetThreadExitStatus(PETHREAD Thread);
 LONGLONG PsGetProcessCreateTimeQuadPart(PEPROCESS Process);
 NTSTATUS PsGetProcessExitStatus(PEPROCESS Process);
 ULONGLONG PsGetProcessStartKey(PEPROCESS Process);
@@ -40,6 +42,52 @@ typedef enum _PSCREATEPROCESSNOTIFYTYPE {
 
 NTSTATUS PsSetCreateProcessNotifyRoutineEx2(PSCREATEPROCESSNOTIFYTYPE NotifyType,
     PVOID NotifyInformation, BOOLEAN Remove);
+
+/* Thread notification. */
+typedef VOID (*PCREATE_THREAD_NOTIFY_ROUTINE)(HANDLE ProcessId, HANDLE ThreadId, BOOLEAN Create);
+
+typedef enum _PSCREATETHREADNOTIFYTYPE {
+    PsCreateThreadNotifyNonSystem = 0,
+    PsCreateThreadNotifySubsystems = 1
+} PSCREATETHREADNOTIFYTYPE;
+
+NTSTATUS PsSetCreateThreadNotifyRoutineEx(PSCREATETHREADNOTIFYTYPE NotifyType,
+    PVOID NotifyInformation);
+NTSTATUS PsRemoveCreateThreadNotifyRoutine(PCREATE_THREAD_NOTIFY_ROUTINE NotifyRoutine);
+
+/* Image notification. */
+typedef struct _IMAGE_INFO {
+    union {
+        ULONG Properties;
+        struct {
+            ULONG ImageAddressingMode : 8;
+            ULONG SystemModeImage : 1;
+            ULONG ImageMappedToAllPids : 1;
+            ULONG ExtendedInfoPresent : 1;
+            ULONG MachineTypeMismatch : 1;
+            ULONG ImageSignatureLevel : 4;
+            ULONG ImageSignatureType : 3;
+            ULONG ImagePartialMap : 1;
+            ULONG Reserved : 12;
+        };
+    };
+    PVOID ImageBase;
+    ULONG ImageSelector;
+    SIZE_T ImageSize;
+    ULONG ImageSectionNumber;
+} IMAGE_INFO, *PIMAGE_INFO;
+
+typedef VOID (*PLOAD_IMAGE_NOTIFY_ROUTINE)(PUNICODE_STRING FullImageName, HANDLE ProcessId,
+    PIMAGE_INFO ImageInfo);
+
+#define PS_IMAGE_NOTIFY_CONFLICTING_ARCHITECTURE 0x1
+
+NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine,
+    ULONG_PTR Flags);
+NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
+
+/* Privileges. */
+BOOLEAN SeSinglePrivilegeCheck(LUID PrivilegeValue, KPROCESSOR_MODE PreviousMode);
 
 /* Process information. */
 typedef enum _SUBSYSTEM_INFORMATION_TYPE {
