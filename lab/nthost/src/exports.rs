@@ -73,6 +73,7 @@ static LISTS: &[&[Export]] = &[
     ke::spin_lock::EXPORTS,
     mm::mdl::EXPORTS,
     mm::routine::EXPORTS,
+    ob::callback::registration::EXPORTS,
     ob::handle::EXPORTS,
     ob::reference::EXPORTS,
     ob::types::EXPORTS,

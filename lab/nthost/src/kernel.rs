@@ -8,7 +8,7 @@ use crate::ex::{Pool, WorkerPool};
 use crate::io::Io;
 use crate::ke::Clock;
 use crate::loader::Modules;
-use crate::ob::{Census, ObjectRef};
+use crate::ob::{Callbacks, Census, ObjectRef};
 use crate::ps::{Process, Ps, Thread};
 use crate::rtl::Log;
 
@@ -31,6 +31,8 @@ pub struct Kernel {
     pub clock: Clock,
     /// Every live object, and what drivers hold of it.
     pub objects: Arc<Census>,
+    /// Who is asked about handles to processes and threads.
+    pub ob: Callbacks,
     /// Processes and threads.
     pub ps: Ps,
     /// Devices, files and requests.
@@ -55,6 +57,7 @@ impl Kernel {
             ps: Ps::new(&objects, boot_time, config.boot_number.unwrap_or(1)),
             clock,
             objects,
+            ob: Callbacks::default(),
             io: Io::default(),
             modules: Modules::default(),
             pool: Pool::default(),

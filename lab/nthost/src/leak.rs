@@ -63,6 +63,8 @@ impl LeakReport {
     pub(crate) fn of(kernel: &Kernel) -> LeakReport {
         let mut leaks = kernel.io.leaks();
         leaks.extend(kernel.ps.leaks());
+        let altitudes = kernel.ob.registered().into_iter();
+        leaks.extend(altitudes.map(|at| Leak::Callback(format!("on handles at altitude {at}"))));
         let pool = kernel.pool.live().into_iter();
         leaks.extend(pool.map(|(block, count)| Leak::Pool { block, count }));
         leaks.extend(

@@ -1,13 +1,16 @@
 //! Handles: what processes, and drivers in the system's name, hold objects by.
 
-use crate::Current;
 use crate::exports::exports;
+use crate::ob::callback::Operation;
 use crate::ob::{AnyObject, Object, ObjectRef, ObjectType};
+use crate::ps::Process;
+use crate::{Current, Kernel};
 use std::ffi::c_void;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
+    STATUS_SUCCESS,
 };
 
 exports! {
@@ -22,7 +25,14 @@ const KERNEL_MODE: u8 = 0;
 
 /// The open handles of one process.
 #[derive(Default)]
-pub struct HandleTable(Mutex<Vec<Option<Entry>>>);
+pub struct HandleTable(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    entries: Vec<Option<Entry>>,
+    /// How many there can be, if that is limited.
+    limit: Option<usize>,
+}
 
 struct Entry {
     object: AnyObject,
@@ -36,43 +46,54 @@ impl fmt::Debug for HandleTable {
 }
 
 impl HandleTable {
+    /// Limits the table to `limit` handles. Those beyond it that are open stay so.
+    pub fn set_limit(&self, limit: usize) {
+        self.0.lock().unwrap().limit = Some(limit);
+    }
+
     /// Makes a handle: a multiple of four, the lowest that is free.
-    pub(crate) fn insert(&self, object: AnyObject, access: u32) -> usize {
-        let mut entries = self.0.lock().unwrap();
-        let free = entries.iter().position(Option::is_none);
-        let index = free.unwrap_or(entries.len());
-        if free.is_none() {
-            entries.push(None);
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES` when the table is full.
+    pub(crate) fn insert(&self, object: AnyObject, access: u32) -> Result<usize, NTSTATUS> {
+        let mut state = self.0.lock().unwrap();
+        let free = state.entries.iter().position(Option::is_none);
+        let index = free.unwrap_or(state.entries.len());
+        if state.limit.is_some_and(|limit| index >= limit) {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
-        entries[index] = Some(Entry { object, access });
-        (index + 1) * 4
+        if free.is_none() {
+            state.entries.push(None);
+        }
+        state.entries[index] = Some(Entry { object, access });
+        Ok((index + 1) * 4)
     }
 
     /// The object behind a handle, and the access it was granted.
     pub(crate) fn get(&self, handle: usize) -> Option<(AnyObject, u32)> {
-        let entries = self.0.lock().unwrap();
-        let entry = entries.get(index(handle)?)?.as_ref()?;
+        let state = self.0.lock().unwrap();
+        let entry = state.entries.get(index(handle)?)?.as_ref()?;
         Some((entry.object.clone(), entry.access))
     }
 
     /// Takes a handle out.
     pub(crate) fn remove(&self, handle: usize) -> Option<AnyObject> {
-        let mut entries = self.0.lock().unwrap();
-        let entry = entries.get_mut(index(handle)?)?.take()?;
+        let mut state = self.0.lock().unwrap();
+        let entry = state.entries.get_mut(index(handle)?)?.take()?;
         Some(entry.object)
     }
 
     /// Takes all handles out.
     pub(crate) fn close_all(&self) {
-        let entries = std::mem::take(&mut *self.0.lock().unwrap());
+        let entries = std::mem::take(&mut self.0.lock().unwrap().entries);
         // The objects go without the lock.
         drop(entries);
     }
 
     /// Each open handle by its number and what it leads to.
     pub fn open(&self) -> Vec<String> {
-        let entries = self.0.lock().unwrap();
-        let open = entries.iter().enumerate();
+        let state = self.0.lock().unwrap();
+        let open = state.entries.iter().enumerate();
         open.filter_map(|(index, entry)| {
             let object = &entry.as_ref()?.object;
             Some(format!("{:#x} to {object:?}", (index + 1) * 4))
@@ -85,19 +106,14 @@ fn index(handle: usize) -> Option<usize> {
     (handle / 4).checked_sub(1)
 }
 
-/// Runs `body` on the table that `handle` belongs to, and the handle's number in it.
-fn table<R>(handle: usize, body: impl FnOnce(&HandleTable, usize) -> R) -> R {
-    Current::with(|current| match handle & KERNEL_HANDLE {
-        KERNEL_HANDLE => body(&current.kernel.ps.system.handles, handle & !KERNEL_HANDLE),
-        _ => body(&current.thread.current_process().handles, handle),
-    })
+/// What a driver's handle leads to, and the access it was granted.
+pub(crate) fn held(handle: usize) -> Result<(AnyObject, u32), NTSTATUS> {
+    Current::with(|current| held_by(&current.kernel, &current.thread.current_process(), handle))
 }
 
 /// The object that a driver's handle leads to.
 pub(crate) fn object_of(handle: usize) -> Result<AnyObject, NTSTATUS> {
-    table(handle, |table, number| table.get(number))
-        .map(|(object, _)| object)
-        .ok_or(STATUS_INVALID_HANDLE)
+    held(handle).map(|(object, _)| object)
 }
 
 /// The same, if it is of this type.
@@ -116,19 +132,58 @@ unsafe fn suits(wanted: *const ObjectType, object: &AnyObject) -> bool {
     wanted.is_none_or(|wanted| wanted.kind() == object.kind())
 }
 
-/// A new handle, for the system if `attributes` ask for that, else for the current process.
-pub(crate) fn open(object: AnyObject, attributes: u32, access: u32) -> usize {
-    Current::with(|current| {
-        let system = &current.kernel.ps.system;
-        match attributes & OBJ_KERNEL_HANDLE {
-            0 => current
-                .thread
-                .current_process()
-                .handles
-                .insert(object, access),
-            _ => system.handles.insert(object, access) | KERNEL_HANDLE,
+/// The object that a handle of `process` leads to, and the access it was granted.
+pub(crate) fn held_by(
+    kernel: &Kernel,
+    process: &Process,
+    handle: usize,
+) -> Result<(AnyObject, u32), NTSTATUS> {
+    let held = match handle & KERNEL_HANDLE {
+        KERNEL_HANDLE => kernel.ps.system.handles.get(handle & !KERNEL_HANDLE),
+        _ => process.handles.get(handle),
+    };
+    held.ok_or(STATUS_INVALID_HANDLE)
+}
+
+/// Makes a handle of the system if `operation` is for that, else of `process`, with the access
+/// that the callbacks leave.
+///
+/// # Errors
+/// `STATUS_INSUFFICIENT_RESOURCES` when the table is full.
+pub(crate) fn make(
+    kernel: &Kernel,
+    process: &Process,
+    operation: &Operation<'_>,
+) -> Result<usize, NTSTATUS> {
+    kernel.ob.around(operation, |access| {
+        let object = operation.object.clone();
+        if operation.kernel_handle {
+            let made = kernel.ps.system.handles.insert(object, access);
+            made.map(|handle| handle | KERNEL_HANDLE)
+        } else {
+            process.handles.insert(object, access)
         }
     })
+}
+
+/// A new handle for a driver, of the system if `attributes` ask for that, else of the current
+/// process.
+///
+/// # Errors
+/// As for [`make`].
+pub(crate) fn open(object: &AnyObject, attributes: u32, access: u32) -> Result<usize, NTSTATUS> {
+    let (kernel, process) = Current::with(|current| {
+        let kernel = Arc::clone(&current.kernel);
+        (kernel, current.thread.current_process())
+    });
+    let operation = Operation {
+        object,
+        duplicate: None,
+        kernel_handle: attributes & OBJ_KERNEL_HANDLE != 0,
+        original: access,
+        by_driver: true,
+    };
+    make(&kernel, &process, &operation)
 }
 
 /// IRQL ≤ APC_LEVEL.
@@ -149,10 +204,14 @@ unsafe extern "win64" fn ObOpenObjectByPointer(
     if !unsafe { suits(object_type, &object) } {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
-    let value = open(object, attributes, desired);
-    // SAFETY: the driver passes a place for the handle.
-    unsafe { handle.write(value) };
-    STATUS_SUCCESS
+    match open(&object, attributes, desired) {
+        Ok(value) => {
+            // SAFETY: the driver passes a place for the handle.
+            unsafe { handle.write(value) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
 }
 
 /// IRQL = PASSIVE_LEVEL. The reference is the driver's to give back.
@@ -164,8 +223,9 @@ unsafe extern "win64" fn ObReferenceObjectByHandle(
     object: *mut *mut c_void,
     information: *mut [u32; 2],
 ) -> NTSTATUS {
-    let Some((found, access)) = table(handle, |table, number| table.get(number)) else {
-        return STATUS_INVALID_HANDLE;
+    let (found, access) = match held(handle) {
+        Ok(held) => held,
+        Err(status) => return status,
     };
     // SAFETY: the driver passes null or what a type variable of this kernel holds.
     if !unsafe { suits(object_type, &found) } {
@@ -190,11 +250,21 @@ extern "win64" fn ObCloseHandle(handle: usize, mode: u8) -> NTSTATUS {
 
 /// IRQL = PASSIVE_LEVEL.
 extern "win64" fn ZwClose(handle: usize) -> NTSTATUS {
-    match table(handle, |table, number| table.remove(number)) {
-        Some(object) => {
-            drop(object);
-            STATUS_SUCCESS
-        }
+    let (kernel, process) = Current::with(|current| {
+        let kernel = Arc::clone(&current.kernel);
+        (kernel, current.thread.current_process())
+    });
+    close(&kernel, &process, handle)
+}
+
+/// Closes a handle of `process`.
+pub(crate) fn close(kernel: &Kernel, process: &Process, handle: usize) -> NTSTATUS {
+    let removed = match handle & KERNEL_HANDLE {
+        KERNEL_HANDLE => kernel.ps.system.handles.remove(handle & !KERNEL_HANDLE),
+        _ => process.handles.remove(handle),
+    };
+    match removed {
+        Some(_object) => STATUS_SUCCESS,
         None => STATUS_INVALID_HANDLE,
     }
 }
@@ -202,7 +272,7 @@ extern "win64" fn ZwClose(handle: usize) -> NTSTATUS {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Kernel};
+    use crate::Config;
 
     #[test]
     fn a_kernel_handle_is_the_system_s_and_is_named_until_it_is_closed() {
@@ -210,7 +280,7 @@ mod tests {
         let system = &kernel.ps.system;
         let process = kernel.add_process(Default::default());
         let handle = kernel.enter(&process, || {
-            open(process.clone().into_any(), OBJ_KERNEL_HANDLE, 1)
+            open(&process.clone().into_any(), OBJ_KERNEL_HANDLE, 1).unwrap()
         });
         assert_eq!(handle & KERNEL_HANDLE, KERNEL_HANDLE);
         assert_eq!(system.handles.open().len(), 1);

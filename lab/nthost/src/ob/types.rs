@@ -15,6 +15,12 @@ impl ObjectType {
     pub(crate) fn kind(&self) -> Kind {
         self.0
     }
+
+    /// The type that drivers can name, if they can.
+    pub(crate) fn of(kind: Kind) -> Option<&'static ObjectType> {
+        let named = [PsProcessType, PsThreadType, SeTokenObjectType];
+        named.into_iter().find(|named| named.kind() == kind)
+    }
 }
 
 // The exported variables hold the address of the type.

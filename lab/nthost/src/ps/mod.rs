@@ -4,12 +4,14 @@ mod id;
 mod image;
 mod lifecycle;
 pub(crate) mod notify;
+mod open;
 mod process;
 pub(crate) mod query;
 mod thread;
 
 pub use image::NewImage;
-pub use notify::{CallCount, HostRoutine, ImageNotify, Order, ProcessNotify, ThreadNotify};
+pub use notify::{CallCount, HostRoutine, ImageNotify, Place, ProcessNotify, ThreadNotify};
+pub use open::Open;
 pub use process::{NewProcess, Parent, Process};
 pub use thread::{NewThread, Thread};
 
@@ -132,7 +134,8 @@ impl Ps {
         }
     }
 
-    fn make_thread(&self, process: &ObjectRef<Process>, new: &NewThread) -> ObjectRef<Thread> {
+    /// As [`Self::create_thread`], from what `new` says of it.
+    pub fn make_thread(&self, process: &ObjectRef<Process>, new: &NewThread) -> ObjectRef<Thread> {
         let thread = Thread::new(process, new, self.id(new.id));
         ObjectRef::new(&self.objects, thread)
     }

@@ -181,10 +181,14 @@ unsafe extern "win64" fn ZwOpenProcessTokenEx(
         Ok(process) => process,
         Err(status) => return status,
     };
-    let value = handle::open(process.token.clone().into_any(), attributes, desired);
-    // SAFETY: the driver passes a place for the handle.
-    unsafe { token.write(value) };
-    STATUS_SUCCESS
+    match handle::open(&process.token.clone().into_any(), attributes, desired) {
+        Ok(value) => {
+            // SAFETY: the driver passes a place for the handle.
+            unsafe { token.write(value) };
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
 }
 
 /// IRQL = PASSIVE_LEVEL.

@@ -7,7 +7,7 @@ mod text;
 pub(crate) mod thread;
 
 pub use image::ImageNotify;
-pub use process::{HostRoutine, Order, ProcessNotify};
+pub use process::{HostRoutine, Place, ProcessNotify};
 pub use thread::ThreadNotify;
 
 use std::sync::atomic::{AtomicU64, Ordering};

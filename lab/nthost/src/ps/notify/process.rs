@@ -35,7 +35,7 @@ pub type HostRoutine =
 
 /// When a [`HostRoutine`] is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Place {
     /// Before the drivers' routines.
     Before,
     /// After the drivers' routines.
@@ -49,7 +49,7 @@ const IS_SUBSYSTEM_PROCESS: u32 = 1 << 1;
 #[derive(Default)]
 pub struct ProcessNotify {
     routines: Routines<Options>,
-    host: RwLock<Vec<(Order, Arc<HostRoutine>)>>,
+    host: RwLock<Vec<(Place, Arc<HostRoutine>)>>,
     starts: Counter,
     exits: Counter,
 }
@@ -78,13 +78,13 @@ impl ProcessNotify {
     /// Adds a routine of the host, for the rest of the machine's life.
     pub fn add_host(
         &self,
-        order: Order,
+        place: Place,
         routine: impl Fn(&ObjectRef<Process>, Option<&mut PS_CREATE_NOTIFY_INFO>)
         + Send
         + Sync
         + 'static,
     ) {
-        self.host.write().unwrap().push((order, Arc::new(routine)));
+        self.host.write().unwrap().push((place, Arc::new(routine)));
     }
 
     /// The addresses of the routines that are registered.
@@ -135,8 +135,8 @@ impl ProcessNotify {
     /// Shows `tell` all who are to be told of `process`, in their order.
     fn tell(&self, process: &Process, mut tell: impl FnMut(Callee<'_>)) {
         let host = self.host.read().unwrap().clone();
-        let of = |order| host.iter().filter(move |(its, _)| *its == order);
-        for (_, routine) in of(Order::Before) {
+        let of = |place| host.iter().filter(move |(its, _)| *its == place);
+        for (_, routine) in of(Place::Before) {
             tell(Callee::Host(&**routine));
         }
         self.routines.for_each(|address, options| {
@@ -144,7 +144,7 @@ impl ProcessNotify {
                 tell(Callee::Driver(address));
             }
         });
-        for (_, routine) in of(Order::After) {
+        for (_, routine) in of(Place::After) {
             tell(Callee::Host(&**routine));
         }
     }
@@ -322,11 +322,11 @@ mod tests {
     fn routines_of_the_host_stand_around_the_drivers_and_see_what_was_decided() {
         let kernel = Kernel::boot(Config::default());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        for order in [Order::After, Order::Before] {
+        for place in [Place::After, Place::Before] {
             let seen = Arc::clone(&seen);
-            kernel.ps.notify.add_host(order, move |process, info| {
+            kernel.ps.notify.add_host(place, move |process, info| {
                 let status = info.map(|info| info.CreationStatus);
-                seen.lock().unwrap().push((order, process.id, status));
+                seen.lock().unwrap().push((place, process.id, status));
             });
         }
         kernel.ps.notify.add(refuse as *const () as usize, true);
@@ -337,10 +337,10 @@ mod tests {
         let refused = kernel.start_process(&kernel.ps.system, new);
         assert_eq!(refused.unwrap_err(), STATUS_UNSUCCESSFUL);
         let expected = [
-            (Order::Before, 100, Some(STATUS_SUCCESS)),
-            (Order::After, 100, Some(STATUS_UNSUCCESSFUL)),
-            (Order::Before, 100, None),
-            (Order::After, 100, None),
+            (Place::Before, 100, Some(STATUS_SUCCESS)),
+            (Place::After, 100, Some(STATUS_UNSUCCESSFUL)),
+            (Place::Before, 100, None),
+            (Place::After, 100, None),
         ];
         assert_eq!(*seen.lock().unwrap(), expected);
     }
