@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::{ex, io, ke, mm, ob, ps, rtl, se};
+use crate::{cm, ex, io, ke, mm, ob, ps, rtl, se};
 
 /// One exported function or variable.
 pub struct Export {
@@ -57,6 +57,7 @@ pub(crate) use exports;
 
 /// Every list. A new module with exports is named here.
 static LISTS: &[&[Export]] = &[
+    cm::key::EXPORTS,
     ex::locks::EXPORTS,
     ex::misc::EXPORTS,
     ex::pool::EXPORTS,

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::cm::Registry;
 use crate::ex::{Pool, WorkerPool};
 use crate::io::Io;
 use crate::ke::Clock;
@@ -35,6 +36,8 @@ pub struct Kernel {
     pub ob: Callbacks,
     /// Processes and threads.
     pub ps: Ps,
+    /// Keys and values, such as the parameters of services.
+    pub registry: Registry,
     /// Devices, files and requests.
     pub io: Io,
     /// Images loaded.
@@ -58,6 +61,7 @@ impl Kernel {
             clock,
             objects,
             ob: Callbacks::default(),
+            registry: Registry::default(),
             io: Io::default(),
             modules: Modules::default(),
             pool: Pool::default(),

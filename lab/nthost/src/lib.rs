@@ -3,10 +3,11 @@
 //! nthost maps a driver (`ntwatch.sys`) and its framework (`wdfldr.sys`) as the Windows loader
 //! would and runs them natively. The functions they import from ntoskrnl.exe are the
 //! `extern "win64"` functions of this crate, grouped as the kernel groups them: [`ke`] (threads,
-//! IRQL, waits), [`ex`] (pool, work items), [`mm`], [`ob`] (objects), [`io`] (devices, IRPs),
-//! [`ps`] (processes), [`se`] (tokens) and [`rtl`].
+//! IRQL, waits), [`ex`] (pool, work items), [`mm`], [`ob`] (objects, handles), [`io`] (devices,
+//! IRPs), [`cm`] (registry), [`ps`] (processes, threads, images), [`se`] (tokens) and [`rtl`].
 //!
-//! Activity comes from a [`source`], or from calls such as [`Kernel::start_process`]; [`serve`] lets
+//! Activity comes from a [`source`], or from calls such as [`Kernel::start_process`],
+//! [`Kernel::start_thread`], [`Kernel::load_image`] and [`Kernel::open_process`]; [`serve`] lets
 //! clients in other processes connect.
 //!
 //! A [`Kernel`] is one machine. Any number live in one process; a kernel function finds its own
@@ -17,6 +18,7 @@
 // Kernel functions keep their documented names.
 #![allow(non_snake_case, non_upper_case_globals)]
 
+pub mod cm;
 pub mod ex;
 pub mod exports;
 pub mod io;

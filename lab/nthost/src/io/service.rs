@@ -9,9 +9,11 @@ use windows_sys::Win32::Foundation::{NTSTATUS, UNICODE_STRING};
 
 use super::Driver;
 use super::driver::Phase;
+use crate::cm::Value;
 use crate::leak::LeakReport;
 use crate::loader::LoadError;
 use crate::ob::ObjectRef;
+use crate::rtl::text;
 use crate::{Kernel, Leak};
 
 /// What the service control manager is told of a driver.
@@ -23,6 +25,8 @@ pub struct ServiceConfig {
     pub image: PathBuf,
     /// Modules it imports that do not lie beside it.
     pub libraries: Vec<PathBuf>,
+    /// The values of its `Parameters` key.
+    pub parameters: Vec<(String, Value)>,
 }
 
 impl ServiceConfig {
@@ -38,6 +42,7 @@ impl ServiceConfig {
             name,
             image,
             libraries: Vec::new(),
+            parameters: Vec::new(),
         }
     }
 }
@@ -102,6 +107,11 @@ impl Kernel {
         // type.
         let entry = unsafe { transmute::<usize, DriverEntry>(entry) };
         let path = driver.registry_path();
+        // SAFETY: the driver object keeps its text.
+        let key = unsafe { text(&raw const path) };
+        self.registry.set(&key, &[]);
+        self.registry
+            .set(&format!(r"{key}\Parameters"), &config.parameters);
         // SAFETY: the driver object and the path are live; drivers copy the path.
         let status = self.enter(&self.ps.system, || unsafe {
             entry(driver.nt(), &raw const path)
