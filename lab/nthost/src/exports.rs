@@ -85,6 +85,7 @@ static LISTS: &[&[Export]] = &[
     ps::query::process::EXPORTS,
     ps::query::thread::EXPORTS,
     se::information::EXPORTS,
+    se::privilege::EXPORTS,
     rtl::debug::EXPORTS,
     rtl::memory::EXPORTS,
     rtl::security::EXPORTS,

@@ -1,6 +1,6 @@
 //! Access tokens.
 
-use super::Sid;
+use super::{Privileges, Sid};
 use crate::ob::{Kind, Object};
 
 /// An access token. `None` is what a source of activity could not tell; asked for it, the
@@ -19,6 +19,8 @@ pub struct Token {
     pub session: Option<u32>,
     /// The logon session, as `AuthenticationId` has it.
     pub logon_id: Option<u64>,
+    /// What its holder may do beyond what objects allow.
+    pub privileges: Privileges,
 }
 
 impl Object for Token {
@@ -46,6 +48,7 @@ impl Token {
             elevated: Some(true),
             session: Some(0),
             logon_id: Some(0x3e7),
+            privileges: Privileges::of_system(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Token {
             elevated: Some(true),
             session: Some(1),
             logon_id: Some(0x1_0000),
+            privileges: Privileges::of_administrator(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Token {
             elevated: Some(false),
             session: Some(1),
             logon_id: Some(0x2_0000),
+            privileges: Privileges::of_user(),
         }
     }
 
