@@ -47,6 +47,8 @@ EXPORTS
     KeReleaseSpinLock
     PsGetCurrentProcessId
     ZwClose
+    ZwOpenKey
+    ZwQueryValueKey
     ZwSetSecurityObject
     memcmp
     memcpy

@@ -46,6 +46,12 @@ impl Driver {
         self.wdm
     }
 
+    /// Without the NUL.
+    pub(crate) fn registry_path(&self) -> &[u16] {
+        let units = &self.registry_path;
+        units.strip_suffix(&[0]).unwrap_or(units)
+    }
+
     pub(crate) fn jobs(&self) -> &Jobs {
         // SAFETY: the binding is freed after its driver is gone.
         unsafe { (*self.binding).jobs() }

@@ -22,6 +22,7 @@ use crate::table::missing;
 
 include!(concat!(env!("OUT_DIR"), "/facts.rs"));
 
+pub(crate) type ACCESS_MASK = u32;
 pub(crate) type BOOLEAN = u8;
 pub(crate) type CCHAR = i8;
 pub(crate) type KPROCESSOR_MODE = i8;
@@ -37,6 +38,7 @@ pub(crate) type PMDL = *mut MDL;
 pub(crate) type POOL_TYPE = i32;
 pub(crate) type PULONG = *mut u32;
 pub(crate) type PUNICODE_STRING = *mut UNICODE_STRING;
+pub(crate) type PUSHORT = *mut u16;
 pub(crate) type PVOID = *mut c_void;
 pub(crate) type PWSTR = *mut u16;
 pub(crate) type UCHAR = u8;
@@ -50,6 +52,7 @@ pub(crate) type WDFCONTEXT = *mut c_void;
 pub(crate) type WDFDEVICE = WDFOBJECT;
 pub(crate) type WDFDRIVER = WDFOBJECT;
 pub(crate) type WDFFILEOBJECT = WDFOBJECT;
+pub(crate) type WDFKEY = WDFOBJECT;
 pub(crate) type WDFMEMORY = WDFOBJECT;
 pub(crate) type WDFQUEUE = WDFOBJECT;
 pub(crate) type WDFREQUEST = WDFOBJECT;

@@ -29,6 +29,7 @@ mod memory;
 mod nt;
 mod object;
 mod queue;
+mod registry;
 mod request;
 #[cfg(windows)]
 mod runtime;

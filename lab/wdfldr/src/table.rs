@@ -1,7 +1,7 @@
 //! The function table: every entry is there, and one that nothing implements says so by name.
 
 use crate::kmdf::*;
-use crate::{device, driver, file, lock, memory, nt, object, queue, request, work_item};
+use crate::{device, driver, file, lock, memory, nt, object, queue, registry, request, work_item};
 
 /// The table, for `WDF_BIND_INFO::FuncTable`.
 pub(crate) fn functions() -> *const Function {
@@ -70,6 +70,7 @@ implement! {
 
     WdfDriverCreate => driver::create,
     WdfDriverGetRegistryPath => driver::get_registry_path,
+    WdfDriverOpenParametersRegistryKey => registry::open_parameters,
     WdfDriverWdmGetDriverObject => driver::wdm_get_driver_object,
 
     WdfFileObjectGetDevice => file::get_device,
@@ -106,6 +107,9 @@ implement! {
     WdfObjectDereferenceActual => object::dereference_actual,
     WdfObjectGetTypedContextWorker => object::get_typed_context_worker,
     WdfObjectReferenceActual => object::reference_actual,
+
+    WdfRegistryClose => registry::close,
+    WdfRegistryQueryUnicodeString => registry::query_unicode_string,
 
     WdfRequestComplete => request::request_complete,
     WdfRequestCompleteWithInformation => request::complete_with_information,

@@ -63,12 +63,7 @@ impl Name {
 
     /// Borrows the string as the DDIs want it.
     pub(crate) fn as_unicode(&self) -> UNICODE_STRING {
-        let length = (self.0.len() * 2) as u16;
-        UNICODE_STRING {
-            Length: length,
-            MaximumLength: length,
-            Buffer: self.0.as_ptr().cast_mut(),
-        }
+        nt::unicode_string(&self.0)
     }
 }
 

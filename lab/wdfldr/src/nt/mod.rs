@@ -4,6 +4,7 @@
 //! ntdll.dll, is declared here.
 
 mod irp;
+mod key;
 mod sync;
 
 use alloc::alloc::{Layout, alloc};
@@ -11,7 +12,9 @@ use alloc::boxed::Box;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
-use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, DRIVER_OBJECT, MDL, PIO_WORKITEM};
+use windows_sys::Wdk::Foundation::{
+    DEVICE_OBJECT, DRIVER_OBJECT, MDL, OBJECT_ATTRIBUTES, PIO_WORKITEM,
+};
 use windows_sys::Wdk::Storage::FileSystem::ObOpenObjectByPointer;
 use windows_sys::Wdk::System::SystemServices::{
     DelayedWorkQueue, ExAllocatePool2, ExFreePoolWithTag, FILE_DEVICE_SECURE_OPEN,
@@ -27,6 +30,7 @@ use windows_sys::Win32::Security::DACL_SECURITY_INFORMATION;
 use windows_sys::Win32::System::Diagnostics::Debug::WDF_VIOLATION;
 
 pub(crate) use irp::{Irp, Method};
+pub(crate) use key::Key;
 pub(crate) use sync::{Event, RawSpinLock, SpinLock};
 
 /// An NTSTATUS that is no success.
@@ -50,6 +54,15 @@ unsafe extern "system" {
     fn ZwSetSecurityObject(handle: HANDLE, information: u32, descriptor: *const c_void)
     -> NTSTATUS;
     fn ZwClose(handle: HANDLE) -> NTSTATUS;
+    fn ZwOpenKey(key: *mut HANDLE, access: u32, attributes: *const OBJECT_ATTRIBUTES) -> NTSTATUS;
+    fn ZwQueryValueKey(
+        key: HANDLE,
+        name: *const UNICODE_STRING,
+        class: i32,
+        information: *mut c_void,
+        length: u32,
+        result_length: *mut u32,
+    ) -> NTSTATUS;
     fn KeEnterCriticalRegion();
     fn KeLeaveCriticalRegion();
     fn PsGetCurrentProcessId() -> HANDLE;
@@ -315,6 +328,16 @@ pub(crate) unsafe fn system_address(mdl: *mut MDL) -> *mut c_void {
     // SAFETY: the pages are locked; a mapping for kernel mode fails with null and does not raise.
     unsafe {
         MmMapLockedPagesSpecifyCache(mdl, KernelMode as i8, MmCached, ptr::null(), 0, priority)
+    }
+}
+
+/// A counted string over `units`, for functions that only read it.
+pub(crate) fn unicode_string(units: &[u16]) -> UNICODE_STRING {
+    let length = size_of_val(units) as u16;
+    UNICODE_STRING {
+        Length: length,
+        MaximumLength: length,
+        Buffer: units.as_ptr().cast_mut(),
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) enum Kind {
     Request,
     Memory,
     WorkItem,
+    Key,
     SpinLock,
     WaitLock,
     General,

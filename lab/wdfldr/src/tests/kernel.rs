@@ -10,9 +10,11 @@ use std::thread;
 
 use windows_sys::Wdk::Foundation::{
     DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, IO_STACK_LOCATION, IRP, KEVENT,
+    OBJECT_ATTRIBUTES,
 };
 use windows_sys::Win32::Foundation::{
-    HANDLE, NTSTATUS, STATUS_SUCCESS, STATUS_TIMEOUT, UNICODE_STRING,
+    HANDLE, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_TIMEOUT, UNICODE_STRING,
 };
 use windows_sys::Win32::System::Kernel::SynchronizationEvent;
 
@@ -208,7 +210,11 @@ extern "system" fn ZwSetSecurityObject(_: HANDLE, _: u32, _: *const c_void) -> N
 }
 
 #[unsafe(no_mangle)]
-extern "system" fn ZwClose(_: HANDLE) -> NTSTATUS {
+extern "system" fn ZwClose(handle: HANDLE) -> NTSTATUS {
+    if handle.addr() == KEY {
+        expect_passive();
+        KEYS.fetch_sub(1, Ordering::Relaxed);
+    }
     STATUS_SUCCESS
 }
 
@@ -455,4 +461,76 @@ unsafe extern "system" fn IofCompleteRequest(irp: *mut IRP, _boost: i8) {
     assert!(end.is_none(), "completed twice");
     *end = Some((status, packet.irp.IoStatus.Information));
     packet.ended.notify_all();
+}
+
+/// The values of the one key that there is, by name: type and data.
+pub(super) const PARAMETERS: &str = r"\Registry\Machine\System\test\Parameters";
+pub(super) const VALUES: &[(&str, u32, &[u8])] = &[
+    ("Text", 1, b"4\x002\x00\x00\x00"),
+    ("Bare", 1, b"4\x002\x00"),
+    ("Empty", 1, b""),
+    ("Number", 4, b"\x2a\x00\x00\x00"),
+];
+
+/// Keys that are open now.
+pub(super) static KEYS: AtomicI32 = AtomicI32::new(0);
+const KEY: usize = 0x4b4559;
+
+/// # Safety
+/// The string and its buffer are valid.
+unsafe fn text(string: *const UNICODE_STRING) -> String {
+    // SAFETY: the caller's promise.
+    String::from_utf16(unsafe { crate::driver::units(string) }).unwrap()
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "system" fn ZwOpenKey(
+    key: *mut HANDLE,
+    _access: u32,
+    attributes: *const OBJECT_ATTRIBUTES,
+) -> NTSTATUS {
+    expect_passive();
+    // SAFETY: the caller's attributes.
+    let name = unsafe { (*attributes).ObjectName };
+    // SAFETY: the caller's name.
+    if unsafe { text(name) } != PARAMETERS {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    }
+    KEYS.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the caller's place for the handle.
+    unsafe { key.write(ptr::without_provenance_mut(KEY)) };
+    STATUS_SUCCESS
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "system" fn ZwQueryValueKey(
+    key: HANDLE,
+    name: *const UNICODE_STRING,
+    class: i32,
+    information: *mut c_void,
+    length: u32,
+    result_length: *mut u32,
+) -> NTSTATUS {
+    expect_passive();
+    assert_eq!((key.addr(), class), (KEY, 2));
+    // SAFETY: the caller's name.
+    let name = unsafe { text(name) };
+    let Some((_, kind, data)) = VALUES.iter().find(|(known, ..)| *known == name) else {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    };
+    let mut told: Vec<u8> = [0, *kind, data.len() as u32]
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    told.extend_from_slice(data);
+    // SAFETY: the caller's place for the length.
+    unsafe { result_length.write(told.len() as u32) };
+    let written = told.len().min(length as usize);
+    // SAFETY: within the caller's memory.
+    unsafe { ptr::copy_nonoverlapping(told.as_ptr(), information.cast(), written) };
+    if written < told.len() {
+        STATUS_BUFFER_OVERFLOW
+    } else {
+        STATUS_SUCCESS
+    }
 }

@@ -5,6 +5,7 @@ mod files;
 mod kernel;
 mod objects;
 mod queues;
+mod registry;
 
 use std::ffi::c_void;
 use std::mem::zeroed;
@@ -110,6 +111,11 @@ fn bind_info(minor: u32, table: &mut *const Function) -> WDF_BIND_INFO {
 impl Driver {
     /// Bound, and WdfDriverCreate called.
     fn start(unload: PFN_WDF_DRIVER_UNLOAD) -> Self {
+        Self::start_as(r"\Registry\Machine\System\test", unload)
+    }
+
+    /// With a registry key of its own.
+    fn start_as(service: &str, unload: PFN_WDF_DRIVER_UNLOAD) -> Self {
         let mut wdm = kernel::driver_object();
         let mut table = ptr::null();
         let mut info = bind_info(31, &mut table);
@@ -121,7 +127,7 @@ impl Driver {
         assert_eq!(table, crate::table::functions());
         let globals: PWDF_DRIVER_GLOBALS = globals.cast();
 
-        let (_path, path) = unicode(r"\Registry\Machine\System\test");
+        let (_path, path) = unicode(service);
         let config = WDF_DRIVER_CONFIG {
             Size: size_of::<WDF_DRIVER_CONFIG>() as u32,
             EvtDriverDeviceAdd: ptr::null(),
