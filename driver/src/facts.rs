@@ -4,7 +4,8 @@ use crate::nt::pool::SystemBuffer;
 use crate::nt::process::{self, Process};
 use crate::nt::process_handle::ProcessHandle;
 use crate::nt::token::PrimaryToken;
-use ntwatch_engine::facts::{Facts, Object, System};
+use ntwatch_engine::facts::{Facts, Object, System, ThreadFacts};
+use ntwatch_engine::process_table::ProcessId;
 use ntwatch_protocol::process::subsystem;
 use wdk_sys::ntddk::RtlUpcaseUnicodeChar;
 
@@ -44,6 +45,17 @@ impl System for Windows {
 
     fn image_path(&self, object: Object) -> Option<SystemBuffer> {
         process(object).and_then(Process::image_path)
+    }
+
+    fn thread_facts(&self, _: Object, _: bool) -> ThreadFacts {
+        // No callback takes references to threads yet.
+        ThreadFacts::default()
+    }
+
+    fn find_image(&self, id: ProcessId) -> Option<SystemBuffer> {
+        process::with_pid(id.pid, |process| {
+            (process.start_key() == id.key).then(|| process.image_path())?
+        })?
     }
 
     fn release(&self, object: Object) {

@@ -74,6 +74,7 @@ fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
         creator_key,
         image_exact: flags.FileOpenNameAvailable() != 0,
         subsystem_process: flags.IsSubsystemProcess() != 0,
+        creation_status: info.CreationStatus,
         // SAFETY: null, or as it is during the call.
         image_name: unsafe { text(info.ImageFileName) },
         // SAFETY: as above.

@@ -10,7 +10,7 @@ use crate::wdf::device::Device;
 use crate::wdf::queue::Queue;
 use crate::wdf::work_item::WorkItem;
 use core::sync::atomic::{AtomicBool, Ordering};
-use ntwatch_engine::capture::Capture;
+use ntwatch_engine::capture::{Capture, Listening};
 use ntwatch_engine::feeds::Feeds;
 use ntwatch_engine::worker::Worker;
 use ntwatch_protocol::ioctl::MAX_SESSIONS;
@@ -86,8 +86,12 @@ impl State {
 
     /// Lets the callbacks know who listens, after `feeds` changed.
     pub(crate) fn listen(&self, feeds: &Feeds<'_>) {
-        let mask = if self.is_shut_down() { 0 } else { feeds.mask() };
-        self.capture.listen(mask);
+        let listening = if self.is_shut_down() {
+            Listening::default()
+        } else {
+            feeds.listening()
+        };
+        self.capture.listen(&listening);
     }
 
     /// Is the driver being unloaded? Then the worker leaves what is left to the clean-up.

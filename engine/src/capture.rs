@@ -6,11 +6,12 @@
 
 use crate::account::CaptureAccount;
 use crate::facts::Object;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use ntwatch_protocol::configure::AccessMasks;
 use ntwatch_protocol::record::{Kind, PerKind};
 use ntwatch_ring::{CaptureRing, Priority};
 
-pub use crate::form::{ProcessExit, ProcessStart};
+pub use crate::form::{HandleOpen, ImageLoad, ProcessExit, ProcessStart, ThreadExit, ThreadStart};
 
 /// Bytes of the capture ring in the driver.
 pub const RING_SIZE: usize = 16 << 20;
@@ -20,11 +21,28 @@ pub const fn reserve(ring_size: usize) -> usize {
     ring_size / 8
 }
 
+/// What any session wants, as far as callbacks and worker need to know beforehand. The default
+/// is what nobody listening comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// The kinds, a mask of [`Kind::bit`].
+    pub mask: u32,
+    /// The rights to processes, as [`AccessMasks`] has them; 0 if nobody wants handles.
+    pub process_access: u32,
+    /// The rights to threads.
+    pub thread_access: u32,
+    /// Does a filter ask for the images of processes?
+    pub images: bool,
+}
+
 /// Who listens, and what became of the events. Lives as long as the driver.
 #[derive(Debug)]
 pub struct Capture {
-    /// The kinds that some session wants, a mask of [`Kind::bit`].
-    listening: AtomicU32,
+    // See `Listening`.
+    mask: AtomicU32,
+    process_access: AtomicU32,
+    thread_access: AtomicU32,
+    images: AtomicBool,
     account: CaptureAccount,
 }
 
@@ -33,7 +51,10 @@ impl Capture {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            listening: AtomicU32::new(0),
+            mask: AtomicU32::new(0),
+            process_access: AtomicU32::new(0),
+            thread_access: AtomicU32::new(0),
+            images: AtomicBool::new(false),
             account: CaptureAccount::new(),
         }
     }
@@ -42,12 +63,33 @@ impl Capture {
     #[inline]
     pub fn wants(&self, kind: Kind) -> bool {
         // Relaxed: an event at the very moment of a CONFIGURE may be told or not.
-        self.listening.load(Ordering::Relaxed) & kind.bit() != 0
+        self.mask.load(Ordering::Relaxed) & kind.bit() != 0
     }
 
-    /// From here on these kinds are offered.
-    pub fn listen(&self, mask: u32) {
-        self.listening.store(mask, Ordering::Relaxed);
+    /// Is anybody listening to opens that ask for `original`, of a thread or else of a process?
+    #[inline]
+    pub fn wants_handle(&self, thread: bool, original: u32) -> bool {
+        let mask = match thread {
+            true => &self.thread_access,
+            false => &self.process_access,
+        };
+        // Relaxed, as in `wants`.
+        AccessMasks::wants(mask.load(Ordering::Relaxed), original)
+    }
+
+    /// Does a filter ask for the images of processes?
+    pub(crate) fn wants_images(&self) -> bool {
+        self.images.load(Ordering::Relaxed)
+    }
+
+    /// From here on these are offered.
+    pub fn listen(&self, listening: &Listening) {
+        self.images.store(listening.images, Ordering::Relaxed);
+        self.process_access
+            .store(listening.process_access, Ordering::Relaxed);
+        self.thread_access
+            .store(listening.thread_access, Ordering::Relaxed);
+        self.mask.store(listening.mask, Ordering::Relaxed);
     }
 
     /// What became of the events so far.
@@ -66,15 +108,11 @@ impl Capture {
         reference: impl FnOnce() -> Object,
         kick: impl Fn(),
     ) {
-        self.offer(
-            ring,
-            Kind::ProcessStart,
-            start.size(),
-            kick,
-            |losses, out| {
-                start.write(losses, reference(), out);
-            },
-        );
+        let threads_heard = self.wants(Kind::ThreadStart);
+        let (kind, size) = (Kind::ProcessStart, start.size());
+        self.offer(ring, kind, size, kick, |losses, out| {
+            start.write(losses, threads_heard, reference(), out);
+        });
     }
 
     /// Offers a process exit; see [`Self::process_start`].
@@ -86,15 +124,54 @@ impl Capture {
         reference: impl FnOnce() -> Object,
         kick: impl Fn(),
     ) {
-        self.offer(
-            ring,
-            Kind::ProcessExit,
-            ProcessExit::SIZE,
-            kick,
-            |losses, out| {
-                exit.write(losses, reference(), out);
-            },
-        );
+        let (kind, size) = (Kind::ProcessExit, ProcessExit::SIZE);
+        self.offer(ring, kind, size, kick, |losses, out| {
+            exit.write(losses, reference(), out);
+        });
+    }
+
+    /// Offers a thread start; see [`Self::process_start`]. `reference` takes one to the thread,
+    /// or does not get it.
+    #[inline]
+    pub fn thread_start(
+        &self,
+        ring: &CaptureRing<'_>,
+        start: &ThreadStart,
+        reference: impl FnOnce() -> Option<Object>,
+        kick: impl Fn(),
+    ) {
+        let (kind, size) = (Kind::ThreadStart, ThreadStart::SIZE);
+        self.offer(ring, kind, size, kick, |losses, out| {
+            start.write(losses, reference(), out);
+        });
+    }
+
+    /// Offers a thread exit. Its record holds no reference, nor do those of images and handles.
+    #[inline]
+    pub fn thread_exit(&self, ring: &CaptureRing<'_>, exit: &ThreadExit, kick: impl Fn()) {
+        let (kind, size) = (Kind::ThreadExit, ThreadExit::SIZE);
+        self.offer(ring, kind, size, kick, |losses, out| {
+            exit.write(losses, out);
+        });
+    }
+
+    /// Offers an image load.
+    #[inline]
+    pub fn image_load(&self, ring: &CaptureRing<'_>, load: &ImageLoad<'_>, kick: impl Fn()) {
+        let (kind, size) = (Kind::ImageLoad, load.size());
+        self.offer(ring, kind, size, kick, |losses, out| {
+            // It has the size that was reserved. Were it not so, the worker would find no record.
+            let _ = load.write(losses, out);
+        });
+    }
+
+    /// Offers an open of a handle.
+    #[inline]
+    pub fn handle_open(&self, ring: &CaptureRing<'_>, open: &HandleOpen, kick: impl Fn()) {
+        let (kind, size) = (Kind::HandleOpen, HandleOpen::SIZE);
+        self.offer(ring, kind, size, kick, |losses, out| {
+            open.write(losses, out);
+        });
     }
 
     #[inline]

@@ -1,7 +1,9 @@
 //! What the worker asks Windows, as the engine sees it.
 
-/// A counted reference to a process, taken by a callback and held by a record in the capture
-/// ring. Opaque here: the driver's address of the object.
+use crate::process_table::ProcessId;
+
+/// A counted reference to a process or a thread, taken by a callback and held by a record in the
+/// capture ring. Opaque here: the driver's address of the object, never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object(pub u64);
 
@@ -29,6 +31,15 @@ pub struct Facts<B> {
     pub subsystem: Option<u32>,
 }
 
+/// What Windows tells about a thread; `None` as in [`Facts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadFacts {
+    /// Where it begins to run; a hint, as the process can set it.
+    pub start_address: Option<u64>,
+    /// A value of [`ntwatch_protocol::process::subsystem`].
+    pub subsystem: Option<u32>,
+}
+
 /// Windows, as the worker needs it. Everything here may be slow and is called at PASSIVE_LEVEL.
 pub trait System {
     /// Memory of the system's; given back when dropped.
@@ -39,6 +50,13 @@ pub trait System {
 
     /// The full NT path alone, UTF-16LE.
     fn image_path(&self, process: Object) -> Option<Self::Buffer>;
+
+    /// All about a thread. `ask_subsystem`: its process may not be Win32's; else it is.
+    fn thread_facts(&self, thread: Object, ask_subsystem: bool) -> ThreadFacts;
+
+    /// The full NT path of whatever process has this identity, UTF-16LE. `None` also if it is
+    /// gone, or another has its pid.
+    fn find_image(&self, id: ProcessId) -> Option<Self::Buffer>;
 
     /// Gives back a reference that a callback took.
     fn release(&self, object: Object);

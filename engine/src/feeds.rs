@@ -1,8 +1,10 @@
 //! All sessions, as the worker sees them.
 
-use crate::session::{Event, Feed};
+use crate::capture::Listening;
+use crate::event::Event;
+use crate::session::Feed;
 use ntwatch_protocol::ioctl::MAX_SESSIONS;
-use ntwatch_protocol::record::{FIRST_SEQ, PerKind};
+use ntwatch_protocol::record::{FIRST_SEQ, Kind, PerKind};
 
 /// A set of sessions by their number, below [`MAX_SESSIONS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,10 +74,21 @@ impl<'r> Feeds<'r> {
         self.feeds.get_mut(session)
     }
 
-    /// The kinds that any session wants.
+    /// What any session wants. Whoever wants something gets process starts and exits captured:
+    /// the worker joins everything else by them.
     #[must_use]
-    pub fn mask(&self) -> u32 {
-        self.feeds.iter().fold(0, |mask, feed| mask | feed.mask())
+    pub fn listening(&self) -> Listening {
+        let mut listening = Listening::default();
+        for filter in self.feeds.iter().filter_map(Feed::filter) {
+            listening.mask |= filter.mask() | Kind::PROCESS_EVENTS;
+            listening.images |= filter.asks_for_images();
+            if filter.mask() & Kind::HandleOpen.bit() != 0 {
+                let access = filter.access();
+                listening.process_access |= access.process;
+                listening.thread_access |= access.thread;
+            }
+        }
+        listening
     }
 
     /// The number that the next event gets.

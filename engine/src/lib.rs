@@ -7,13 +7,15 @@
 //!
 //! - [`capture`]: the callbacks' side; [`worker`]: takes records off the capture ring;
 //!   [`facts`]: what it asks Windows; [`process_table`]: what it remembers.
-//! - [`feeds`]: all sessions; [`session`]: the two ends of one; [`filter`]: what it wants.
+//! - [`event`]: what comes of a record; [`feeds`]: all sessions; [`session`]: the two ends of one;
+//!   [`filter`]: what it wants.
 //! - [`account`]: what became of every event, by kind.
+//! - [`protect`]: which rights to which processes nobody is to get.
 //!
 //! Nothing here locks, waits or panics. Memory is allocated when a session is configured and when
 //! a process is remembered, never in a callback, and may be refused. Whoever shares a value
 //! between threads brings the lock.
-#![no_std]
+#![cfg_attr(not(loom), no_std)]
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -27,22 +29,25 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 extern crate std;
 
 pub mod account;
 pub mod capture;
+pub mod event;
 pub mod facts;
 pub mod feeds;
 pub mod filter;
 pub mod memory;
 pub mod process_table;
+pub mod protect;
 pub mod session;
 pub mod worker;
 
 mod enrich;
 mod form;
 mod gap;
+mod sync;
 #[cfg(test)]
 mod testing;
 

@@ -4,7 +4,8 @@
 //! counts are the session's account: *captured = delivered + filtered + lost + queued*.
 
 use crate::account::{add, difference, masked};
-use crate::filter::{Filter, Subject};
+use crate::event::Event;
+use crate::filter::Filter;
 use crate::gap::Gaps;
 use ntwatch_protocol::record::{KIND_SLOTS, Kind, MAX_RECORD_SIZE, PerKind, RecordHeader};
 use ntwatch_ring::{Priority, session};
@@ -15,19 +16,6 @@ use zerocopy::FromBytes;
 #[must_use]
 pub const fn reserve(ring_size: usize) -> usize {
     ring_size / 8
-}
-
-/// An event, ready for every session.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a> {
-    /// What filters ask about.
-    pub subject: Subject<'a>,
-    /// When it was captured, as in `record`.
-    pub time: i64,
-    /// The sequence number in `record`.
-    pub seq: u64,
-    /// As [`ntwatch_protocol::reader`] reads it.
-    pub record: &'a [u8],
 }
 
 /// What became of a session's events on the worker's side.
@@ -96,9 +84,9 @@ impl<'r> Feed<'r> {
         }
     }
 
-    /// The kinds that the session asked for; none while there is no session.
-    pub fn mask(&self) -> u32 {
-        self.open.as_ref().map_or(0, |open| open.filter.mask())
+    /// What the session asked for, while there is one.
+    pub fn filter(&self) -> Option<&Filter> {
+        Some(&self.open.as_ref()?.filter)
     }
 
     /// What became of the events so far.
@@ -111,9 +99,9 @@ impl<'r> Feed<'r> {
         let Some(open) = &mut self.open else {
             return false;
         };
-        let kind = event.subject.kind;
+        let kind = event.kind();
         add(&mut self.account.captured, kind, 1);
-        if !open.filter.passes(&event.subject, upcase) {
+        if !open.filter.passes(event, upcase) {
             add(&mut self.account.filtered, kind, 1);
             return false;
         }
@@ -129,7 +117,7 @@ impl<'r> Feed<'r> {
 
     /// Events were lost before they had a number. `seq` is that of the announcement.
     pub fn lost_in_capture(&mut self, counts: &PerKind, seq: u64, time: i64) {
-        let counts = masked(counts, self.mask());
+        let counts = masked(counts, self.filter().map_or(0, Filter::mask));
         if counts != [0; KIND_SLOTS] {
             self.gaps.lost_in_capture(&counts, seq, time);
         }
@@ -146,7 +134,7 @@ impl<'r> Feed<'r> {
 
 /// The record, after the announcement of what is missing before it; all of it or nothing.
 fn push(ring: &mut session::Producer<'_>, gaps: &mut Gaps, event: &Event<'_>) -> bool {
-    let priority = match event.subject.kind.has_reserve() {
+    let priority = match event.kind().has_reserve() {
         true => Priority::High,
         false => Priority::Normal,
     };

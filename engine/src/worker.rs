@@ -4,7 +4,7 @@ use crate::capture::{Announced, Capture};
 use crate::enrich::Enricher;
 use crate::facts::System;
 use crate::feeds::News;
-use crate::form::FormHeader;
+use crate::form;
 use crate::memory::OutOfMemory;
 use ntwatch_protocol::record::{FIRST_SEQ, Kind};
 use ntwatch_ring::capture::Consumer;
@@ -53,12 +53,13 @@ impl Worker {
         loop {
             if let Some(record) = consumer.peek() {
                 let kind = Kind::from_wire(record.tag() as u16);
-                let form = FormHeader::read(&record);
-                if let Some(form) = form {
-                    self.announce(capture, form.losses, &now, &mut tell);
+                if let Some(losses) = form::losses(&record) {
+                    self.announce(capture, losses, &now, &mut tell);
                 }
                 let seq = self.next_seq;
-                match kind.and_then(|kind| self.enricher.event(kind, &record, seq, system)) {
+                let images = capture.wants_images();
+                match kind.and_then(|kind| self.enricher.event(kind, &record, seq, images, system))
+                {
                     Some(event) => {
                         self.next_seq = seq.saturating_add(1);
                         tell(&News::Event(event));
@@ -70,8 +71,8 @@ impl Worker {
                         }
                     }
                 }
-                if let Some(form) = form {
-                    system.release(form.object());
+                if let Some(object) = kind.and_then(|kind| form::object(kind, &record)) {
+                    system.release(object);
                 }
                 record.release();
                 if !go_on() {
@@ -111,8 +112,9 @@ impl Worker {
 /// no callback can come any more.
 pub fn discard(mut consumer: Consumer<'_>, system: &impl System) {
     while let Some(record) = consumer.peek() {
-        if let Some(form) = FormHeader::read(&record) {
-            system.release(form.object());
+        let kind = Kind::from_wire(record.tag() as u16);
+        if let Some(object) = kind.and_then(|kind| form::object(kind, &record)) {
+            system.release(object);
         }
         record.release();
     }

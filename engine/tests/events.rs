@@ -80,15 +80,22 @@ fn an_exit_without_a_start_still_has_an_image() {
 fn nothing_is_offered_while_nobody_listens() {
     let mut machine = Machine::new(CAPTURE_RING);
     machine.start(8, 1, "");
-    machine.open(
-        SESSION_RING,
-        &Wish {
-            mask: Kind::ProcessExit.bit(),
-            pids: Vec::new(),
-        },
-    );
-    machine.start(8, 2, "");
     assert_eq!(machine.capture.account().captured(), PerKind::default());
+}
+
+#[test]
+fn starts_and_exits_are_captured_for_whoever_listens_to_anything() {
+    let mut machine = Machine::new(CAPTURE_RING);
+    let exits = Wish {
+        mask: Kind::ProcessExit.bit(),
+        pids: Vec::new(),
+    };
+    let session = machine.open(SESSION_RING, &exits);
+    machine.start(8, 1, "");
+    machine.work_to_the_end();
+    assert!(machine.read(session, MAX_RECORD_SIZE).is_empty());
+    let account = machine.feeds.feed(session).unwrap().account();
+    assert_eq!(of(&account.filtered, Kind::ProcessStart), 1);
 }
 
 #[test]
@@ -226,7 +233,7 @@ proptest! {
                 Step::Change { session, wish } if session < read.len() => {
                     let feed = machine.feeds.feed(session).unwrap();
                     feed.set_filter(wish.filter());
-                    machine.capture.listen(machine.feeds.mask());
+                    machine.capture.listen(&machine.feeds.listening());
                 }
                 _ => {}
             }

@@ -94,16 +94,25 @@ pub(crate) unsafe fn release(object: Object) {
     unsafe { ObfDereferenceObject(address) };
 }
 
-/// Start key of the process that has `pid` now. Page "PsLookupProcessByProcessId".
-/// IRQL ≤ APC_LEVEL.
+/// Start key of the process that has `pid` now. IRQL ≤ APC_LEVEL.
 pub(crate) fn start_key_of(pid: HANDLE) -> Option<u64> {
+    with_process_of(pid, |process| process.start_key())
+}
+
+/// What `find_out` says of the process that has `pid` now. IRQL ≤ APC_LEVEL.
+pub(crate) fn with_pid<R>(pid: u32, find_out: impl FnOnce(Process<'_>) -> R) -> Option<R> {
+    with_process_of(ptr::without_provenance_mut(pid as usize), find_out)
+}
+
+/// Page "PsLookupProcessByProcessId".
+fn with_process_of<R>(pid: HANDLE, find_out: impl FnOnce(Process<'_>) -> R) -> Option<R> {
     let mut object = ptr::null_mut();
     // SAFETY: `object` is ours to write.
     let status = unsafe { PsLookupProcessByProcessId(pid, &raw mut object) };
     check(status).ok()?;
     // SAFETY: on success the look-up took a reference, which is given back below.
-    let key = unsafe { Process::new(object) }.map(Process::start_key);
+    let found = unsafe { Process::new(object) }.map(find_out);
     // SAFETY: the reference of the look-up.
     unsafe { ObfDereferenceObject(object.cast()) };
-    key
+    found
 }

@@ -3,7 +3,7 @@
 
 use ntwatch_engine::account::{of, sum};
 use ntwatch_engine::capture::{self, Capture, ProcessExit, ProcessStart};
-use ntwatch_engine::facts::{Facts, Object, System};
+use ntwatch_engine::facts::{Facts, Object, System, ThreadFacts};
 use ntwatch_engine::feeds::Feeds;
 use ntwatch_engine::filter::Filter;
 use ntwatch_engine::process_table::ProcessId;
@@ -67,6 +67,17 @@ impl System for Windows {
 
     fn image_path(&self, process: Object) -> Option<Vec<u8>> {
         self.path(process)
+    }
+
+    fn thread_facts(&self, Object(thread): Object, ask_subsystem: bool) -> ThreadFacts {
+        ThreadFacts {
+            start_address: Some(thread << 16),
+            subsystem: Some(u32::from(ask_subsystem)),
+        }
+    }
+
+    fn find_image(&self, id: ProcessId) -> Option<Vec<u8>> {
+        self.path(Object(u64::from(id.pid)))
     }
 
     fn release(&self, _: Object) {
@@ -170,7 +181,7 @@ impl Machine {
         let feed = self.feeds.feed(number).unwrap();
         feed.open(wish.filter(), ring.producer().unwrap());
         self.readers.push(Reader::new(ring.consumer().unwrap()));
-        self.capture.listen(self.feeds.mask());
+        self.capture.listen(&self.feeds.listening());
         number
     }
 
@@ -197,6 +208,7 @@ impl Machine {
             creator_key: None,
             image_exact: true,
             subsystem_process: false,
+            creation_status: 0,
             image_name: Some(&name),
             command_line: Some(&command_line),
         };

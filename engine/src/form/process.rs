@@ -1,10 +1,10 @@
-//! What a record in the capture ring looks like: a fixed form, then its strings.
-//!
-//! Written by callbacks and read by the worker of the same driver; never leaves it.
+//! Process start and exit: a fixed form, then its strings.
 
+use super::{Held, bit, header};
 use crate::facts::Object;
 use crate::process_table::ProcessId;
 use ntwatch_protocol::process::{flags, known};
+use ntwatch_protocol::record::Kind;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What the notify routine was told of a new process. Strings are UTF-16LE and may be pageable.
@@ -30,6 +30,9 @@ pub struct ProcessStart<'a> {
     pub image_exact: bool,
     /// `IsSubsystemProcess`.
     pub subsystem_process: bool,
+    /// `CreationStatus`: what a routine that was called earlier has refused the creation with,
+    /// else 0.
+    pub creation_status: i32,
     /// `ImageFileName`.
     pub image_name: Option<&'a [u8]>,
     /// `CommandLine`.
@@ -49,57 +52,44 @@ pub struct ProcessExit {
     pub exit_status: u32,
 }
 
-/// How every form begins.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
-#[repr(C)]
-pub(crate) struct FormHeader {
-    /// Events that were lost before this one.
-    pub(crate) losses: u64,
-    /// See [`Object`].
-    object: u64,
-    pub(crate) time: i64,
-    create_time: i64,
-    key: u64,
-    pid: u32,
-    /// The exit status; of a start, bits of [`flags`].
-    word: u32,
-}
-
-impl FormHeader {
-    pub(crate) const fn id(&self) -> ProcessId {
-        ProcessId {
-            pid: self.pid,
-            key: self.key,
-        }
-    }
-
-    /// The reference that the record holds.
-    pub(crate) const fn object(&self) -> Object {
-        Object(self.object)
-    }
-
-    pub(crate) fn read(record: &[u8]) -> Option<Self> {
-        Some(Self::read_from_prefix(record).ok()?.0)
-    }
-}
-
 /// A process start in the ring; the image name and the command line follow.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub(crate) struct StartForm {
-    header: FormHeader,
+struct StartForm {
+    held: Held,
+    create_time: i64,
+    key: u64,
     parent_key: u64,
     creator_key: u64,
+    pid: u32,
     parent_pid: u32,
     creator_pid: u32,
     creator_tid: u32,
     /// Bits of [`known`].
     known: u32,
+    /// Bits of [`flags`], and [`THREADS_HEARD`].
+    flags: u32,
+    creation_status: i32,
     /// In bytes, or [`ABSENT`].
     image_name: u32,
     /// In bytes, or [`ABSENT`].
     command_line: u32,
+    padding: u32,
 }
+
+/// A process exit in the ring.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+struct ExitForm {
+    held: Held,
+    create_time: i64,
+    key: u64,
+    pid: u32,
+    exit_status: u32,
+}
+
+/// Beside [`flags`]: somebody listened to thread starts, so the first thread is told of, too.
+const THREADS_HEARD: u32 = 1 << 31;
 
 const ABSENT: u32 = u32::MAX;
 
@@ -124,28 +114,30 @@ impl ProcessStart<'_> {
             .saturating_add(text(self.command_line))
     }
 
-    pub(crate) fn write(&self, losses: u64, object: Object, out: &mut [u8]) {
-        let bit = |is: bool, bit: u32| if is { bit } else { 0 };
+    /// `threads_heard`: does somebody listen to thread starts?
+    pub(crate) fn write(&self, losses: u64, threads_heard: bool, object: Object, out: &mut [u8]) {
         let form = StartForm {
-            header: FormHeader {
-                losses,
-                object: object.0,
-                time: self.time,
-                create_time: self.create_time,
-                key: self.id.key,
-                pid: self.id.pid,
-                word: bit(self.image_exact, flags::IMAGE_EXACT)
-                    | bit(self.subsystem_process, flags::SUBSYSTEM_PROCESS),
-            },
+            held: Held::new(
+                header(Kind::ProcessStart, self.size(), losses, self.time),
+                Some(object),
+            ),
+            create_time: self.create_time,
+            key: self.id.key,
             parent_key: self.parent_key.unwrap_or(0),
             creator_key: self.creator_key.unwrap_or(0),
+            pid: self.id.pid,
             parent_pid: self.parent_pid,
             creator_pid: self.creator_pid,
             creator_tid: self.creator_tid,
             known: bit(self.parent_key.is_some(), known::PARENT_KEY)
                 | bit(self.creator_key.is_some(), known::CREATOR_KEY),
+            flags: bit(self.image_exact, flags::IMAGE_EXACT)
+                | bit(self.subsystem_process, flags::SUBSYSTEM_PROCESS)
+                | bit(threads_heard, THREADS_HEARD),
+            creation_status: self.creation_status,
             image_name: length(self.image_name),
             command_line: length(self.command_line),
+            padding: 0,
         };
         let Ok(()) = form.write_to_prefix(out) else {
             return;
@@ -160,26 +152,31 @@ impl ProcessStart<'_> {
         }
     }
 
-    /// What [`Self::write`] wrote.
-    pub(crate) fn read(record: &[u8]) -> Option<ProcessStart<'_>> {
+    /// What [`Self::write`] wrote: the start, and whether threads were heard.
+    pub(crate) fn read(record: &[u8]) -> Option<(ProcessStart<'_>, bool)> {
         let (form, strings) = StartForm::read_from_prefix(record).ok()?;
         let (image_name, strings) = split_text(form.image_name, strings)?;
         let (command_line, _) = split_text(form.command_line, strings)?;
         let known = |bit: u32, key: u64| (form.known & bit != 0).then_some(key);
-        Some(ProcessStart {
-            id: form.header.id(),
-            time: form.header.time,
-            create_time: form.header.create_time,
+        let start = ProcessStart {
+            id: ProcessId {
+                pid: form.pid,
+                key: form.key,
+            },
+            time: form.held.header.time,
+            create_time: form.create_time,
             parent_pid: form.parent_pid,
             parent_key: known(known::PARENT_KEY, form.parent_key),
             creator_pid: form.creator_pid,
             creator_tid: form.creator_tid,
             creator_key: known(known::CREATOR_KEY, form.creator_key),
-            image_exact: form.header.word & flags::IMAGE_EXACT != 0,
-            subsystem_process: form.header.word & flags::SUBSYSTEM_PROCESS != 0,
+            image_exact: form.flags & flags::IMAGE_EXACT != 0,
+            subsystem_process: form.flags & flags::SUBSYSTEM_PROCESS != 0,
+            creation_status: form.creation_status,
             image_name,
             command_line,
-        })
+        };
+        Some((start, form.flags & THREADS_HEARD != 0))
     }
 }
 
@@ -194,17 +191,18 @@ fn split_text(len: u32, bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
 
 impl ProcessExit {
     /// Bytes of the form.
-    pub(crate) const SIZE: usize = size_of::<FormHeader>();
+    pub(crate) const SIZE: usize = size_of::<ExitForm>();
 
     pub(crate) fn write(&self, losses: u64, object: Object, out: &mut [u8]) {
-        let form = FormHeader {
-            losses,
-            object: object.0,
-            time: self.time,
+        let form = ExitForm {
+            held: Held::new(
+                header(Kind::ProcessExit, Self::SIZE, losses, self.time),
+                Some(object),
+            ),
             create_time: self.create_time,
             key: self.id.key,
             pid: self.id.pid,
-            word: self.exit_status,
+            exit_status: self.exit_status,
         };
         // The room was reserved for this form.
         let _ = form.write_to_prefix(out);
@@ -212,21 +210,26 @@ impl ProcessExit {
 
     /// What [`Self::write`] wrote.
     pub(crate) fn read(record: &[u8]) -> Option<Self> {
-        let form = FormHeader::read(record)?;
+        let (form, _) = ExitForm::read_from_prefix(record).ok()?;
         Some(Self {
-            id: form.id(),
-            time: form.time,
+            id: ProcessId {
+                pid: form.pid,
+                key: form.key,
+            },
+            time: form.held.header.time,
             create_time: form.create_time,
-            exit_status: form.word,
+            exit_status: form.exit_status,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FormHeader, ProcessExit, ProcessStart};
+    use super::{ProcessExit, ProcessStart};
     use crate::facts::Object;
+    use crate::form::{losses, object};
     use crate::process_table::ProcessId;
+    use ntwatch_protocol::record::Kind;
     use proptest::prelude::*;
     use std::vec;
     use std::vec::Vec;
@@ -238,10 +241,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_worker_reads_what_the_callback_wrote(
-            numbers: [u64; 4],
-            ids: [u32; 4],
+            numbers: [u64; 3],
+            reference in 1u64..,
+            ids: [u32; 5],
             keys: [Option<u64>; 2],
-            flags: [bool; 2],
+            flags: [bool; 3],
             image_name in text(),
             command_line in text(),
         ) {
@@ -257,26 +261,29 @@ mod tests {
                 creator_key: keys[1],
                 image_exact: flags[0],
                 subsystem_process: flags[1],
+                creation_status: ids[4] as i32,
                 image_name: image_name.as_deref(),
                 command_line: command_line.as_deref(),
             };
             let mut record = vec![0; start.size()];
-            start.write(7, Object(numbers[3]), &mut record);
-            prop_assert_eq!(ProcessStart::read(&record), Some(start));
-            let header = FormHeader::read(&record).unwrap();
-            prop_assert_eq!((header.losses, header.object()), (7, Object(numbers[3])));
+            start.write(7, flags[2], Object(reference), &mut record);
+            prop_assert_eq!(ProcessStart::read(&record), Some((start, flags[2])));
+            prop_assert_eq!(losses(&record), Some(7));
+            prop_assert_eq!(object(Kind::ProcessStart, &record), Some(Object(reference)));
 
             let exit = ProcessExit { id, time: 1, create_time: 2, exit_status: ids[1] };
             let mut record = vec![0; ProcessExit::SIZE];
-            exit.write(8, Object(numbers[3]), &mut record);
+            exit.write(8, Object(reference), &mut record);
             prop_assert_eq!(ProcessExit::read(&record), Some(exit));
+            prop_assert_eq!(losses(&record), Some(8));
+            prop_assert_eq!(object(Kind::ProcessExit, &record), Some(Object(reference)));
         }
 
         #[test]
         fn bytes_that_no_callback_wrote_are_refused_or_read_inside_their_bounds(
             record in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            if let Some(start) = ProcessStart::read(&record) {
+            if let Some((start, _)) = ProcessStart::read(&record) {
                 let strings = [start.image_name, start.command_line];
                 let read: usize = strings.iter().flatten().map(|text| text.len()).sum();
                 prop_assert!(read <= record.len());

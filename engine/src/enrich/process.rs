@@ -1,82 +1,56 @@
-//! What the worker makes of a record in the capture ring: an event as clients read it.
+//! Process start and exit.
 
+use super::{Enricher, bit, header};
+use crate::event::{Event, Party, What};
 use crate::facts::{Facts, System};
-use crate::filter::Subject;
-use crate::form::{FormHeader, ProcessExit, ProcessStart};
-use crate::memory::{OutOfMemory, collect, copy_of};
-use crate::process_table::ProcessTable;
-use crate::session::Event;
-use alloc::vec::Vec;
+use crate::form::{self, ProcessExit, ProcessStart};
+use crate::process_table::ProcessId;
 use ntwatch_protocol::process::{self, flags, known};
 use ntwatch_protocol::reader::{Record, Records};
-use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE, RecordHeader};
+use ntwatch_protocol::record::{Kind, RecordHeader};
 use ntwatch_protocol::wide::Wide;
 use ntwatch_protocol::writer::{NoRoom, Writer};
 
-/// Sets of the process table: 8192 processes.
-const PROCESS_SETS: usize = 1024;
-
-/// Builds one event at a time.
-#[derive(Debug)]
-pub(crate) struct Enricher {
-    processes: ProcessTable,
-    record: Vec<u8>,
-}
-
 impl Enricher {
-    pub(crate) fn new() -> Result<Self, OutOfMemory> {
-        Ok(Self {
-            processes: ProcessTable::new(PROCESS_SETS)?,
-            record: collect(MAX_RECORD_SIZE, core::iter::repeat(0))?,
-        })
-    }
-
-    /// The event that `form` tells of, with number `seq`. `None` for a form that no callback
-    /// of this driver writes.
-    pub(crate) fn event(
+    pub(super) fn process_start(
         &mut self,
-        kind: Kind,
         form: &[u8],
         seq: u64,
         system: &impl System,
     ) -> Option<Event<'_>> {
-        match kind {
-            Kind::ProcessStart => self.process_start(form, seq, system),
-            Kind::ProcessExit => self.process_exit(form, seq, system),
-            _ => None,
-        }
-    }
-
-    fn process_start(&mut self, form: &[u8], seq: u64, system: &impl System) -> Option<Event<'_>> {
-        let object = FormHeader::read(form)?.object();
-        let start = ProcessStart::read(form)?;
-        let facts = system.process_facts(object, start.subsystem_process);
+        let (start, threads_heard) = ProcessStart::read(form)?;
+        let process = form::object(Kind::ProcessStart, form)?;
+        let facts = system.process_facts(process, start.subsystem_process);
         let path = facts.image_path.as_ref().map(AsRef::as_ref);
-        // Without memory for it the exit asks again.
-        if let Some(Ok(image)) = path.or(start.image_name).map(copy_of) {
-            self.processes.insert(start.id, image);
-        }
+        let creator = ProcessId::new(start.creator_pid, start.creator_key);
+        self.processes.start(
+            start.id,
+            path.or(start.image_name),
+            !start.subsystem_process,
+            threads_heard.then_some(creator),
+        );
         let record = write_start(&mut self.record, &start, &facts, seq).ok()?;
         let Some(Ok(Record::ProcessStart(view))) = Records::new(record).next() else {
             return None;
         };
+        let parent = ProcessId::new(start.parent_pid, start.parent_key);
         let image = view.image_path().or_else(|| view.image_name());
-        Some(event(
-            Kind::ProcessStart,
-            view.pid,
-            image,
-            &view.header,
-            record,
-        ))
+        let what = What::ProcessStart { parent };
+        Some(event(what, start.id, image, &view.header, record))
     }
 
-    fn process_exit(&mut self, form: &[u8], seq: u64, system: &impl System) -> Option<Event<'_>> {
-        let object = FormHeader::read(form)?.object();
+    pub(super) fn process_exit(
+        &mut self,
+        form: &[u8],
+        seq: u64,
+        system: &impl System,
+    ) -> Option<Event<'_>> {
         let exit = ProcessExit::read(form)?;
-        let record = match self.processes.remove(exit.id) {
+        let process = form::object(Kind::ProcessExit, form)?;
+        let record = match self.processes.exit(exit.id) {
             Some(image) => write_exit(&mut self.record, &exit, Some(&image), seq),
             None => {
-                let image = system.image_path(object);
+                let image = system.image_path(process);
                 let image = image.as_ref().map(AsRef::as_ref);
                 write_exit(&mut self.record, &exit, image, seq)
             }
@@ -87,8 +61,8 @@ impl Enricher {
         };
         let image = view.image();
         Some(event(
-            Kind::ProcessExit,
-            view.pid,
+            What::ProcessExit,
+            exit.id,
             image,
             &view.header,
             record,
@@ -96,15 +70,17 @@ impl Enricher {
     }
 }
 
+/// An event about one process, whose image is in the record.
 fn event<'a>(
-    kind: Kind,
-    pid: u32,
+    what: What,
+    id: ProcessId,
     image: Option<Wide<'a>>,
     header: &RecordHeader,
     record: &'a [u8],
 ) -> Event<'a> {
     Event {
-        subject: Subject { kind, pid, image },
+        what,
+        about: [Some(Party { id, image }), None],
         seq: header.seq,
         time: header.time,
         record,
@@ -122,7 +98,6 @@ fn write_start<'o, B: AsRef<[u8]>>(
     let image_path = writer.span(facts.image_path.as_ref().map(AsRef::as_ref))?;
     let command_line = writer.span(start.command_line)?;
     let user = writer.span(facts.user.as_ref().map(AsRef::as_ref))?;
-    let bit = |is: bool, bit: u32| if is { bit } else { 0 };
     let record = process::ProcessStart {
         header: header(&writer, Kind::ProcessStart, seq, start.time),
         key: start.id.key,
@@ -142,7 +117,8 @@ fn write_start<'o, B: AsRef<[u8]>>(
             | bit(facts.elevated.is_some(), known::ELEVATED)
             | bit(facts.wow64.is_some(), known::WOW64)
             | bit(facts.protection.is_some(), known::PROTECTION)
-            | bit(facts.subsystem.is_some(), known::SUBSYSTEM),
+            | bit(facts.subsystem.is_some(), known::SUBSYSTEM)
+            | bit(start.creation_status != 0, known::CREATION_STATUS),
         flags: bit(start.image_exact, flags::IMAGE_EXACT)
             | bit(start.subsystem_process, flags::SUBSYSTEM_PROCESS)
             | bit(facts.elevated == Some(true), flags::ELEVATED)
@@ -151,7 +127,7 @@ fn write_start<'o, B: AsRef<[u8]>>(
         integrity: facts.integrity.unwrap_or(0),
         protection: u32::from(facts.protection.unwrap_or(0)),
         subsystem: facts.subsystem.unwrap_or(0),
-        creation_status: 0,
+        creation_status: start.creation_status as u32,
         reserved: 0,
         image_name,
         image_path,
@@ -178,14 +154,4 @@ fn write_exit<'o>(
         image,
     };
     writer.finish(&record).map(|record| &*record)
-}
-
-fn header(writer: &Writer<'_>, kind: Kind, seq: u64, time: i64) -> RecordHeader {
-    RecordHeader {
-        size: writer.size(),
-        kind: kind as u16,
-        reserved: 0,
-        seq,
-        time,
-    }
 }

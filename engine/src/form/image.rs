@@ -1,0 +1,60 @@
+//! Image load: the form is the record, with the name behind it.
+
+use super::{bit, header};
+use ntwatch_protocol::image::{self, flags, known};
+use ntwatch_protocol::record::Kind;
+use ntwatch_protocol::writer::{NoRoom, Writer, record_size};
+
+/// What the notify routine was told of an image. The name may be pageable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageLoad<'a> {
+    /// The process that it is mapped into; 0 for a kernel image.
+    pub pid: u32,
+    /// Its start key.
+    pub key: Option<u64>,
+    /// Now: 100 ns units since 1601, UTC.
+    pub time: i64,
+    /// Where it lies; 0 if that is not known.
+    pub base: u64,
+    /// In bytes; 0 if that is not known.
+    pub size: u64,
+    /// Bits of [`flags`].
+    pub flags: u32,
+    /// `ImageSignatureLevel`.
+    pub signature_level: u32,
+    /// `ImageSignatureType`.
+    pub signature_type: u32,
+    /// `FullImageName`, UTF-16LE.
+    pub name: Option<&'a [u8]>,
+}
+
+impl ImageLoad<'_> {
+    /// Bytes of the form; more than any ring has if no record can be so long.
+    pub(crate) fn size(&self) -> usize {
+        record_size::<image::ImageLoad>(&[self.name]).unwrap_or(usize::MAX)
+    }
+
+    /// Writes the form into as much room as [`Self::size`] says.
+    pub(crate) fn write(&self, losses: u64, out: &mut [u8]) -> Result<(), NoRoom> {
+        let mut writer = Writer::new::<image::ImageLoad>(out)?;
+        let name = writer.span(self.name)?;
+        let record = image::ImageLoad {
+            header: header(Kind::ImageLoad, writer.size() as usize, losses, self.time),
+            key: self.key.unwrap_or(0),
+            base: self.base,
+            size: self.size,
+            pid: self.pid,
+            known: bit(self.flags & flags::KERNEL == 0, known::PID)
+                | bit(self.key.is_some(), known::KEY)
+                | bit(self.base != 0, known::BASE)
+                | bit(self.size != 0, known::SIZE),
+            flags: self.flags,
+            signature_level: self.signature_level,
+            signature_type: self.signature_type,
+            reserved: 0,
+            name,
+        };
+        writer.finish(&record)?;
+        Ok(())
+    }
+}
