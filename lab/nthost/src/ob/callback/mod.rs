@@ -118,6 +118,20 @@ impl Callbacks {
         self.overreaches.load(Ordering::Relaxed)
     }
 
+    /// Asks and tells everybody as if the current thread opened `process`, and makes no handle:
+    /// what the callbacks cost. Gives back the access that they left.
+    pub fn rehearse(&self, process: &ObjectRef<Process>, access: u32) -> u32 {
+        let operation = Operation {
+            object: &process.clone().into_any(),
+            duplicate: None,
+            kernel_handle: false,
+            original: access,
+            by_driver: false,
+        };
+        let made = self.descend(&self.list(), &operation, access, |_| Ok(0));
+        made.map_or(0, |(_, granted)| granted)
+    }
+
     fn add(&self, altitude: Altitude, callee: Callee) -> Result<Arc<Registration>, Collision> {
         let mut list = self.list.write().unwrap();
         let index = list.partition_point(|above| above.altitude > altitude);
