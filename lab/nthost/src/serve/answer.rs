@@ -2,12 +2,12 @@
 
 use crate::Kernel;
 use crate::ps::Process;
-use crate::se::Sid;
+use crate::se::{Sid, Token};
 use crate::source::{Host, volume};
 use ntwatch_lab_link::{self as link, Answer, Query, Volume};
-use windows_sys::Win32::Foundation::STATUS_NOT_ALL_ASSIGNED;
 
-pub(super) fn answer(kernel: &Kernel, host: &Host, query: Query) -> Answer {
+/// The answer to a process of the machine that has this token.
+pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) -> Answer {
     match query {
         Query::Processes => {
             let running = kernel.ps.running();
@@ -17,8 +17,7 @@ pub(super) fn answer(kernel: &Kernel, host: &Host, query: Query) -> Answer {
             let process = kernel.ps.find(pid);
             Answer::Process(process.map(|process| snapshot(&process)))
         }
-        // No token has any.
-        Query::EnablePrivilege(_) => Answer::Status(STATUS_NOT_ALL_ASSIGNED as u32),
+        Query::EnablePrivilege(name) => Answer::Status(token.enable(&name) as u32),
         Query::Volumes => Answer::Volumes(volumes()),
         Query::Host => Answer::Host(link::Host {
             name: host.name.clone(),

@@ -2,6 +2,8 @@
 
 use super::{Shared, answer};
 use crate::io::{Client, Completion, FileHandle, Ticket};
+use crate::ob::ObjectRef;
+use crate::se::Token;
 use ntwatch_lab_link::{Answer, LinkError, MAX_FRAME, Reply, Request, decode, receive, send};
 use ntwatch_protocol::ioctl::CONFIGURE;
 use std::collections::HashMap;
@@ -51,9 +53,11 @@ pub(super) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
     };
     thread::scope(|scope| {
         scope.spawn(|| write_replies(shared, stream, to_write));
-        let process = shared.kernel.ps.create_process(shared.token.clone());
+        let token = ObjectRef::new(&shared.kernel.objects, shared.client.clone());
+        let process = shared.kernel.ps.create_process(token.clone());
         let mut connection = Connection {
             shared,
+            token,
             client: Client::new(&shared.kernel, process),
             handle: None,
             requests: HashMap::new(),
@@ -98,6 +102,8 @@ fn write_replies(shared: &Shared, stream: &UnixStream, replies: Receiver<Outgoin
 
 struct Connection<'a> {
     shared: &'a Shared,
+    /// Of this process alone: what it enables no other has.
+    token: ObjectRef<Token>,
     client: Client,
     handle: Option<Arc<FileHandle>>,
     /// Requests that may be cancelled, by tag.
@@ -131,7 +137,8 @@ impl Connection<'_> {
                 }
             }
             Request::Query { tag, query } => {
-                let answer = answer::answer(&self.shared.kernel, &self.shared.host, query);
+                let Shared { kernel, host, .. } = self.shared;
+                let answer = answer::answer(kernel, host, &self.token, query);
                 self.replies.send(Outgoing::Answer(tag, answer));
             }
         }
@@ -191,15 +198,15 @@ impl Connection<'_> {
 mod tests {
     use super::*;
     use crate::Kernel;
-    use crate::ob::ObjectRef;
-    use crate::se::Token;
     use crate::source::{Quiet, Source};
+    use ntwatch_lab_link::Query;
+    use windows_sys::Win32::Foundation::STATUS_NOT_ALL_ASSIGNED;
 
-    fn machine() -> Arc<Shared> {
+    fn machine(client: Token) -> Arc<Shared> {
         let kernel = Kernel::boot(crate::Config::default());
         Arc::new(Shared {
             host: Quiet.host(),
-            token: ObjectRef::new(&kernel.objects, Token::administrator()),
+            client,
             kernel,
             sessions: Default::default(),
             connections: Default::default(),
@@ -224,7 +231,7 @@ mod tests {
             send(&client, &request).unwrap();
         }
         client.shutdown(std::net::Shutdown::Write).unwrap();
-        serve(&machine(), &server);
+        serve(&machine(Token::administrator()), &server);
         let mut frame = Vec::new();
         let statuses = asked.map(|_| {
             assert!(receive(&client, &mut frame).unwrap());
@@ -246,5 +253,53 @@ mod tests {
             output: &vec![0; MAX_OUTPUT],
         };
         send(std::io::sink(), &reply).unwrap();
+    }
+
+    /// What a client that asks for this gets to hear.
+    fn asks(shared: &Arc<Shared>, query: Query) -> Answer {
+        let (client, server) = UnixStream::pair().unwrap();
+        send(&client, &Request::Query { tag: 1, query }).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        serve(shared, &server);
+        let mut frame = Vec::new();
+        assert!(receive(&client, &mut frame).unwrap());
+        match decode(&frame).unwrap() {
+            Reply::Answer { tag: 1, answer } => answer,
+            reply => panic!("{reply:?}"),
+        }
+    }
+
+    #[test]
+    fn a_privilege_is_enabled_for_those_who_have_it() {
+        let name = "SeDebugPrivilege";
+        for (client, expected) in [
+            (Token::administrator(), STATUS_SUCCESS),
+            (Token::standard_user(), STATUS_NOT_ALL_ASSIGNED),
+        ] {
+            let shared = machine(client);
+            let answer = asks(&shared, Query::EnablePrivilege(name.into()));
+            assert_eq!(answer, Answer::Status(expected as u32));
+        }
+    }
+
+    #[test]
+    fn one_process_is_told_of_while_it_runs() {
+        let shared = machine(Token::standard_user());
+        let new = crate::ps::NewProcess {
+            id: Some(100),
+            wsl: true,
+            image_name: Some("/usr/bin/cat".into()),
+            ..Default::default()
+        };
+        let process = shared.kernel.add_process(new);
+        let Answer::Process(Some(told)) = asks(&shared, Query::Process(100)) else {
+            panic!("it runs");
+        };
+        assert_eq!((told.pid, told.key), (100, process.key));
+        assert_eq!(told.subsystem, Some(1));
+        let path: Vec<u16> = "/usr/bin/cat".encode_utf16().collect();
+        assert_eq!(told.image, Some(path));
+        shared.kernel.forget_process(&process);
+        assert_eq!(asks(&shared, Query::Process(100)), Answer::Process(None));
     }
 }

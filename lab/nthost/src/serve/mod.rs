@@ -105,7 +105,8 @@ pub struct Server {
 struct Shared {
     kernel: Arc<Kernel>,
     host: Host,
-    token: ObjectRef<Token>,
+    /// Whose processes the clients are.
+    client: Token,
     sessions: Sessions,
     /// The clients that are connected, by number.
     connections: Mutex<HashMap<u64, UnixStream>>,
@@ -146,7 +147,7 @@ impl Server {
         };
         let shared = Shared {
             host: source.host(),
-            token: ObjectRef::new(&kernel.objects, config.client.clone()),
+            client: config.client.clone(),
             kernel,
             sessions: Sessions::default(),
             connections: Mutex::default(),
