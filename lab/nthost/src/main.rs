@@ -3,9 +3,9 @@
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use nthost::se::Token;
 use nthost::serve::{ServeConfig, ServeError, Server};
-use nthost::source::live::Live;
+use nthost::source::live::{Guise, Live};
 use nthost::source::replay::{Player, Recording, ReplayError, Speed};
-use nthost::source::storm::Storm;
+use nthost::source::storm::{Activity, Storm};
 use nthost::source::{Quiet, Source};
 use std::io::Write;
 use std::path::PathBuf;
@@ -37,21 +37,31 @@ struct Serve {
     /// Where clients connect
     #[arg(long, value_name = "PATH")]
     socket: PathBuf,
-    /// This machine's own processes, shown as those of a Windows machine
-    #[arg(long)]
-    live: bool,
+    /// This machine's own processes and threads, shown as Windows' own or as WSL's; Linux tells of
+    /// no images and of no handles
+    #[arg(
+        long,
+        value_name = "AS",
+        num_args = 0..=1,
+        default_missing_value = "win32",
+    )]
+    live: Option<LiveAs>,
     /// A Sysmon recording: .evtx, JSON lines, or a .zip of these
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     /// Which host of the recording
     #[arg(long, value_name = "NAME", requires = "replay")]
     host: Option<String>,
-    /// How many times as fast as recorded, or max: as fast as clients read
+    /// How many times as fast as recorded, or max: as fast as clients read (a client that reads
+    /// nothing for 5 s holds up the others no longer)
     #[arg(long, value_name = "N|max", default_value = "1", requires = "replay")]
     speed: Speed,
     /// So many processes that start and exit as fast as they can
     #[arg(long, value_name = "N")]
     storm: Option<u64>,
+    /// What each process of the storm does besides
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', requires = "storm")]
+    mix: Vec<StormMix>,
     /// Let the storm wait for the clients, so that nothing is lost
     #[arg(long, requires = "storm")]
     paced: bool,
@@ -61,6 +71,24 @@ struct Serve {
     /// End when there is no more activity and every client has read everything
     #[arg(long)]
     exit_when_done: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LiveAs {
+    /// Processes of Windows
+    Win32,
+    /// Processes of the Windows Subsystem for Linux
+    Wsl,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum StormMix {
+    /// A thread that starts and exits
+    Threads,
+    /// An image that is mapped
+    Images,
+    /// A handle that is opened to it
+    Handles,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -104,21 +132,27 @@ fn source(serve: &Serve) -> Result<Box<dyn Source>, ReplayError> {
         return Ok(Box::new(Player::new(recording, serve.speed)));
     }
     if let Some(processes) = serve.storm {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let paced = serve.paced;
+        let activity = |mix: &StormMix| match mix {
+            StormMix::Threads => Activity::Threads,
+            StormMix::Images => Activity::Images,
+            StormMix::Handles => Activity::Handles,
+        };
         return Ok(Box::new(Storm {
             processes,
-            threads,
-            paced,
+            mix: serve.mix.iter().map(activity).collect(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            paced: serve.paced,
         }));
     }
-    if !serve.live {
-        return Ok(Box::new(Quiet));
-    }
-    let live = Live::new();
+    let guise = match serve.live {
+        Some(LiveAs::Win32) => Guise::Win32,
+        Some(LiveAs::Wsl) => Guise::Wsl,
+        None => return Ok(Box::new(Quiet)),
+    };
+    let live = Live::new(guise);
     if let Some(why) = live.polls_because() {
         say(&format!(
-            "/proc is polled, very short-lived processes will be missed: {why}"
+            "/proc is polled, very short-lived processes and threads will be missed: {why}"
         ));
     }
     Ok(Box::new(live))

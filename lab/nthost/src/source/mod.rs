@@ -5,12 +5,14 @@ pub mod replay;
 mod sessions;
 pub mod storm;
 pub mod volume;
+mod window;
 
 pub use sessions::Sessions;
 
 use crate::{Config, Kernel};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use window::Window;
 
 /// Something that makes processes start and exit.
 pub trait Source: Send {

@@ -1,27 +1,56 @@
-//! Load: processes that start and exit as fast as the machine lets them.
+//! Load: processes that start and exit as fast as the machine lets them, and what they do.
 
 use crate::Kernel;
-use crate::ps::NewProcess;
+use crate::ps::{NewImage, NewProcess, NewThread, Open};
 use crate::se::Token;
-use crate::source::sessions::Window;
-use crate::source::{Host, Source, Stage, live, volume};
+use crate::source::{Host, Source, Stage, Window, live, volume};
+use ntwatch_protocol::record::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use windows_sys::Win32::System::Threading::PROCESS_VM_READ;
 
 /// So many processes, each of which starts and exits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storm {
     /// How many start.
     pub processes: u64,
+    /// What each does in between.
+    pub mix: Vec<Activity>,
     /// Threads that start them.
     pub threads: usize,
     /// Keep within what the clients have read, so that nothing is lost.
     pub paced: bool,
 }
 
-/// Bytes of a start and an exit, at most.
-const PAIR: usize = 2048;
+/// What a process of the storm does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// A thread of it starts and exits.
+    Threads,
+    /// An image is mapped into it.
+    Images,
+    /// A handle to it is opened and closed.
+    Handles,
+}
+
+/// Bytes of an event, at most.
+const EVENT: usize = 1024;
+
+impl Storm {
+    /// The events of one process, and the bytes of each, at most.
+    fn events(&self) -> Vec<(Kind, usize)> {
+        let mut kinds = vec![Kind::ProcessStart, Kind::ProcessExit];
+        for activity in &self.mix {
+            kinds.extend_from_slice(match activity {
+                Activity::Threads => &[Kind::ThreadStart, Kind::ThreadExit],
+                Activity::Images => &[Kind::ImageLoad],
+                Activity::Handles => &[Kind::HandleOpen],
+            });
+        }
+        kinds.into_iter().map(|kind| (kind, EVENT)).collect()
+    }
+}
 
 impl Source for Storm {
     fn host(&self) -> Host {
@@ -39,11 +68,10 @@ impl Source for Storm {
         };
         if self.paced {
             let mut window = Window::default();
-            // A start and an exit are two events of half the size.
-            let mut room = || window.admit(PAIR / 2, stage) && window.admit(PAIR / 2, stage);
-            while room() {
+            let events = self.events();
+            while window.admit(&events, stage) {
                 let Some(number) = number() else { return };
-                start_and_exit(stage.kernel, number);
+                live_and_die(stage.kernel, number, &self.mix);
             }
             return;
         }
@@ -51,7 +79,7 @@ impl Source for Storm {
             for _ in 0..self.threads {
                 scope.spawn(|| {
                     while let Some(number) = number() {
-                        start_and_exit(stage.kernel, number);
+                        live_and_die(stage.kernel, number, &self.mix);
                     }
                 });
             }
@@ -66,7 +94,7 @@ impl Source for Storm {
     }
 }
 
-fn start_and_exit(kernel: &Arc<Kernel>, number: u64) {
+fn live_and_die(kernel: &Arc<Kernel>, number: u64, mix: &[Activity]) {
     let image = format!(r"C:\storm\worker{}.exe", number % 100);
     let new = NewProcess {
         image_name: Some(volume::open_name(&image)),
@@ -77,7 +105,36 @@ fn start_and_exit(kernel: &Arc<Kernel>, number: u64) {
         protection: Some(0),
         ..NewProcess::default()
     };
-    if let Ok(process) = kernel.start_process(&kernel.ps.system, new) {
-        kernel.exit_process(&process, number as i32);
+    let system = &kernel.ps.system;
+    let Ok(process) = kernel.start_process(system, new) else {
+        return;
+    };
+    let status = number as i32;
+    for activity in mix {
+        match activity {
+            Activity::Threads => {
+                let new = NewThread {
+                    start_address: 0x7ff6_0000_1000 + number % 100,
+                    ..NewThread::default()
+                };
+                let thread = kernel.enter(system, || kernel.start_thread(&process, new));
+                kernel.exit_thread(&thread, status);
+            }
+            Activity::Images => {
+                let image = NewImage {
+                    name: Some(volume::device_path(&image)),
+                    base: 0x7ff6_0000_0000,
+                    size: 0x2_0000,
+                    ..NewImage::default()
+                };
+                kernel.enter(&process, || kernel.load_image(Some(&process), image));
+            }
+            Activity::Handles => kernel.enter(system, || {
+                let opened = kernel.open_process(&process, Open::access(PROCESS_VM_READ));
+                // A table that is full is for the driver to tell of.
+                let _ = opened.map(|handle| kernel.close_handle(handle));
+            }),
+        }
     }
+    kernel.exit_process(&process, status);
 }

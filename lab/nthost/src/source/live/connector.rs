@@ -7,15 +7,19 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-/// What the kernel says of a process. Ids are those of whole processes.
+/// What the kernel says of processes and threads. A process' id is that of its first thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A process was copied from another.
     Fork { parent: u32, child: u32 },
     /// A process runs another program now.
     Exec { pid: u32 },
-    /// A process ended; `status` as `wait` gives it.
+    /// A process ended, or its first thread; `status` as `wait` gives it.
     Exit { pid: u32, status: u32 },
+    /// A process has another thread. N.B. Linux does not say which of its threads started it.
+    ThreadStart { pid: u32, tid: u32 },
+    /// A thread that was not the first ended.
+    ThreadExit { pid: u32, tid: u32, status: u32 },
 }
 
 /// A subscription.
@@ -216,7 +220,7 @@ fn gather(mut next: impl FnMut() -> io::Result<Option<Option<Event>>>) -> io::Re
     Ok(received)
 }
 
-/// The event in a datagram, if it is about a process as a whole.
+/// The event in a datagram, if it is one of those.
 fn parse(datagram: &[u8]) -> Option<Event> {
     let event = datagram.get(NETLINK_HEADER + CONNECTOR_HEADER..)?;
     let number = |at: usize| {
@@ -225,18 +229,25 @@ fn parse(datagram: &[u8]) -> Option<Event> {
     };
     let data = |index: usize| number(EVENT_DATA + 4 * index);
     match number(0)? {
-        // Parent thread, parent process, child thread, child process.
-        WHAT_FORK if data(2)? == data(3)? => Some(Event::Fork {
-            parent: data(1)?,
-            child: data(3)?,
-        }),
+        // Parent thread, parent process, child thread, child process. A thread's parent is that of
+        // its process.
+        WHAT_FORK => {
+            let (parent, tid, pid) = (data(1)?, data(2)?, data(3)?);
+            Some(match tid == pid {
+                true => Event::Fork { parent, child: pid },
+                false => Event::ThreadStart { pid, tid },
+            })
+        }
         // Thread, process: the thread that executes becomes the process.
         WHAT_EXEC => Some(Event::Exec { pid: data(1)? }),
         // Thread, process, status.
-        WHAT_EXIT if data(0)? == data(1)? => Some(Event::Exit {
-            pid: data(1)?,
-            status: data(2)?,
-        }),
+        WHAT_EXIT => {
+            let (tid, pid, status) = (data(0)?, data(1)?, data(2)?);
+            Some(match tid == pid {
+                true => Event::Exit { pid, status },
+                false => Event::ThreadExit { pid, tid, status },
+            })
+        }
         _ => None,
     }
 }
@@ -261,7 +272,8 @@ mod tests {
             child: 9,
         };
         assert_eq!(parse(&datagram(WHAT_FORK, &[8, 7, 9, 9])), Some(fork));
-        assert_eq!(parse(&datagram(WHAT_FORK, &[8, 7, 9, 7])), None);
+        let thread = Event::ThreadStart { pid: 7, tid: 9 };
+        assert_eq!(parse(&datagram(WHAT_FORK, &[1, 1, 9, 7])), Some(thread));
         assert_eq!(
             parse(&datagram(WHAT_EXEC, &[9, 9])),
             Some(Event::Exec { pid: 9 })
@@ -271,7 +283,12 @@ mod tests {
             status: 256,
         };
         assert_eq!(parse(&datagram(WHAT_EXIT, &[9, 9, 256, 17])), Some(exit));
-        assert_eq!(parse(&datagram(WHAT_EXIT, &[10, 9, 0, 17])), None);
+        let exit = Event::ThreadExit {
+            pid: 9,
+            tid: 10,
+            status: 0,
+        };
+        assert_eq!(parse(&datagram(WHAT_EXIT, &[10, 9, 0, 17])), Some(exit));
     }
 
     #[test]

@@ -1,21 +1,26 @@
-//! Linux's own processes, shown as if they were those of a Windows machine.
+//! Linux's own processes and threads, shown as if they were those of a Windows machine: as
+//! Windows' own, or as WSL's ([`Guise`]).
 //!
-//! - A path such as `/usr/bin/cc` is `C:\usr\bin\cc`; arguments are one command line, quoted as
-//!   on Windows; user 1000 is the SID `S-1-22-1-1000`, as Samba has it.
 //! - Windows starts a program in a new process, Linux copies a process and then runs a program
 //!   in it. A copy is told of when it runs its program, or when it has lived for a while without,
 //!   or when it ends. A process that runs another program later is an exit and a start.
+//! - The first thread of a process bears its pid, starts and exits with it. Of other threads Linux
+//!   says that they start, but not by which thread; some thread of their process did it.
+//! - Linux has no notice of images that are mapped, and none of processes that are opened: there
+//!   are no such events.
 //! - What Linux does not have (integrity, elevation, sessions) stays unknown, and so does what
 //!   could not be read because the process was gone already.
 
 mod connector;
+mod guise;
 mod procfs;
+
+pub use guise::Guise;
 
 use crate::Kernel;
 use crate::ob::ObjectRef;
-use crate::ps::{NewProcess, Parent, Process};
-use crate::se::{Sid, Token};
-use crate::source::{Host, SECOND, Source, Stage, volume};
+use crate::ps::{NewProcess, NewThread, Process, Thread};
+use crate::source::{Host, SECOND, Source, Stage};
 use connector::{Connector, Event, Received};
 use procfs::Facts;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -41,16 +46,24 @@ pub fn this_host() -> Host {
 /// This machine's processes.
 pub struct Live {
     events: Result<Connector, io::Error>,
+    guise: Guise,
     host: Host,
-    made: HashMap<u32, ObjectRef<Process>>,
+    made: HashMap<u32, Made>,
     /// Copies that have not run a program yet.
     copies: BTreeMap<u32, Copy>,
     starts: u64,
+    threads: u64,
     unread: u64,
     overruns: u64,
     /// Events were dropped, and /proc has not been read since.
     missed: bool,
     guessed_exits: u64,
+}
+
+/// A running process, and those of its threads that are known, by id.
+struct Made {
+    process: ObjectRef<Process>,
+    threads: BTreeMap<u32, ObjectRef<Thread>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,13 +83,15 @@ enum Told {
 
 impl Live {
     /// Begins to listen. Where Linux does not permit that, /proc will be polled.
-    pub fn new() -> Live {
+    pub fn new(guise: Guise) -> Live {
         Live {
             events: Connector::open(),
+            guise,
             host: this_host(),
             made: HashMap::new(),
             copies: BTreeMap::new(),
             starts: 0,
+            threads: 0,
             unread: 0,
             overruns: 0,
             missed: false,
@@ -84,7 +99,8 @@ impl Live {
         }
     }
 
-    /// Why /proc is polled, if it is: very short-lived processes are missed then.
+    /// Why /proc is polled, if it is: very short-lived processes are missed then, and threads but
+    /// for the first of each process.
     pub fn polls_because(&self) -> Option<String> {
         self.events.as_ref().err().map(ToString::to_string)
     }
@@ -96,33 +112,8 @@ impl Live {
         parent: Option<u32>,
         facts: &Facts,
     ) -> NewProcess {
-        let path = facts
-            .exe
-            .as_ref()
-            .map(|path| format!("C:{}", path.replace('/', r"\")));
-        let user = facts.user_id.map(|id| {
-            let sid = Sid::new(22, &[1, id]);
-            if let Some(name) = procfs::user_name(id) {
-                let name = format!(r"{}\{name}", self.host.name);
-                kernel.ps.accounts.add(sid.clone(), &name);
-            }
-            sid
-        });
-        NewProcess {
-            id: Some(pid),
-            parent: parent.map(|id| Parent {
-                id,
-                key: kernel.ps.find(id).map(|process| process.key),
-            }),
-            image_name: path.as_deref().map(volume::open_name),
-            image_path: path.as_deref().map(volume::device_path),
-            command_line: facts.arguments.as_deref().map(procfs::command_line),
-            token: Token {
-                user,
-                ..Token::default()
-            },
-            ..NewProcess::default()
-        }
+        let ids = (pid, parent);
+        self.guise.new_process(kernel, &self.host.name, ids, facts)
     }
 
     fn add(&mut self, kernel: &Kernel, pid: u32, facts: &Facts) {
@@ -131,7 +122,10 @@ impl Live {
             create_time: Some(self.host.boot_time + ticks * (SECOND / clock_ticks())),
             ..self.new_process(kernel, pid, facts.parent, facts)
         };
-        self.made.insert(pid, kernel.add_process(new));
+        let process = kernel.add_process(new);
+        let thread = |tid| (tid, kernel.ps.make_thread(&process, &with_id(tid)));
+        let threads = procfs::tids(pid).into_iter().map(thread).collect();
+        self.made.insert(pid, Made { process, threads });
     }
 
     fn start(&mut self, kernel: &Arc<Kernel>, pid: u32, parent: Option<u32>, told_by: Told) {
@@ -141,7 +135,7 @@ impl Live {
         }
         let parent = parent.or(facts.parent);
         let mut new = self.new_process(kernel, pid, parent, &facts);
-        let creator = parent.and_then(|parent| self.made.get(&parent));
+        let creator = parent.and_then(|parent| Some(&self.made.get(&parent)?.process));
         self.starts += 1;
         match (told_by, creator) {
             // It never ran a program of its own: it is what its parent is.
@@ -157,13 +151,35 @@ impl Live {
         }
         let creator = creator.unwrap_or(&kernel.ps.system).clone();
         if let Ok(process) = kernel.start_process(&creator, new) {
-            self.made.insert(pid, process);
+            let first = kernel.enter(&creator, || kernel.start_thread(&process, with_id(pid)));
+            let threads = BTreeMap::from([(pid, first)]);
+            self.made.insert(pid, Made { process, threads });
         }
     }
 
     fn exit(&mut self, kernel: &Arc<Kernel>, pid: u32, status: u32) {
-        if let Some(process) = self.made.remove(&pid) {
+        if let Some(Made { process, threads }) = self.made.remove(&pid) {
+            for thread in threads.values() {
+                kernel.exit_thread(thread, status as i32);
+            }
             kernel.exit_process(&process, status as i32);
+        }
+    }
+
+    fn start_thread(&mut self, kernel: &Arc<Kernel>, pid: u32, tid: u32) {
+        if let Some(Made { process, threads }) = self.made.get_mut(&pid)
+            && !threads.contains_key(&tid)
+        {
+            let thread = kernel.enter(process, || kernel.start_thread(process, with_id(tid)));
+            threads.insert(tid, thread);
+            self.threads += 1;
+        }
+    }
+
+    fn exit_thread(&mut self, kernel: &Arc<Kernel>, pid: u32, tid: u32, status: u32) {
+        let process = self.made.get_mut(&pid);
+        if let Some(thread) = process.and_then(|process| process.threads.remove(&tid)) {
+            kernel.exit_thread(&thread, status as i32);
         }
     }
 
@@ -176,7 +192,7 @@ impl Live {
             }
             Event::Exec { pid } => {
                 if !self.settle(kernel, pid, Told::RunsProgram) {
-                    let parent = self.made.get(&pid).and_then(|process| process.parent);
+                    let parent = self.made.get(&pid).and_then(|made| made.process.parent);
                     self.exit(kernel, pid, 0);
                     let parent = parent.map(|parent| parent.id);
                     self.start(kernel, pid, parent, Told::RunsProgram);
@@ -185,6 +201,13 @@ impl Live {
             Event::Exit { pid, status } => {
                 self.settle(kernel, pid, Told::Copied);
                 self.exit(kernel, pid, windows_status(status));
+            }
+            Event::ThreadStart { pid, tid } => {
+                self.settle(kernel, pid, Told::Copied);
+                self.start_thread(kernel, pid, tid);
+            }
+            Event::ThreadExit { pid, tid, status } => {
+                self.exit_thread(kernel, pid, tid, windows_status(status));
             }
         }
     }
@@ -274,9 +297,10 @@ impl Live {
     }
 }
 
-impl Default for Live {
-    fn default() -> Live {
-        Live::new()
+fn with_id(tid: u32) -> NewThread {
+    NewThread {
+        id: Some(tid),
+        ..NewThread::default()
     }
 }
 
@@ -327,14 +351,19 @@ impl Source for Live {
                 self.starts
             ),
         }];
+        lines.push(format!(
+            "{} threads started beside the first of each process; synthetic: the creating thread of each",
+            self.threads
+        ));
+        lines.push("Linux tells of no images and of no handles: there were no such events".into());
         if let Some(why) = self.polls_because() {
             lines.push(format!(
-                "/proc was polled, short-lived processes were missed: {why}"
+                "/proc was polled, short-lived processes and threads were missed: {why}"
             ));
         }
         if self.overruns > 0 {
             lines.push(format!(
-                "Linux dropped events {} times, short-lived processes were missed then",
+                "Linux dropped events {} times, short-lived processes and threads were missed then",
                 self.overruns
             ));
         }
@@ -349,132 +378,4 @@ impl Source for Live {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_machine_s_processes_are_there_with_their_parents() {
-        let kernel = Kernel::boot(crate::Config::default());
-        let mut live = Live::new();
-        live.populate(&kernel);
-        let own = kernel.ps.find(std::process::id()).unwrap();
-        assert_eq!(
-            own.parent.map(|parent| parent.id),
-            Some(std::os::unix::process::parent_id())
-        );
-        let line = String::from_utf16(own.command_line.as_ref().unwrap()).unwrap();
-        assert!(line.contains("nthost"), "{line}");
-    }
-
-    fn polling(kernel: &Arc<Kernel>) -> Live {
-        let mut live = Live {
-            events: Err(io::ErrorKind::Unsupported.into()),
-            ..Live::new()
-        };
-        live.populate(kernel);
-        live
-    }
-
-    /// A process that lives until its input closes.
-    fn cat() -> std::process::Child {
-        let mut cat = std::process::Command::new("cat");
-        cat.stdin(std::process::Stdio::piped()).spawn().unwrap()
-    }
-
-    #[test]
-    fn where_linux_sends_no_events_starts_and_exits_are_found_in_proc() {
-        let kernel = Kernel::boot(crate::Config::default());
-        let mut live = polling(&kernel);
-        let mut cat = cat();
-        while kernel.ps.find(cat.id()).is_none() {
-            live.rescan(&kernel);
-            live.settle_old_copies(&kernel);
-        }
-        let image = kernel
-            .ps
-            .find(cat.id())
-            .unwrap()
-            .image_name
-            .clone()
-            .unwrap();
-        assert!(String::from_utf16(&image).unwrap().starts_with(r"\??\C:\"));
-        drop(cat.stdin.take());
-        cat.wait().unwrap();
-        live.rescan(&kernel);
-        assert!(kernel.ps.find(cat.id()).is_none());
-        assert!(live.guessed_exits > 0);
-    }
-
-    #[test]
-    fn what_linux_dropped_is_found_in_proc_once_the_queue_is_empty() {
-        let kernel = Kernel::boot(crate::Config::default());
-        let mut live = polling(&kernel);
-        live.events = Ok(Connector::silent());
-        let mut gone = cat();
-        live.add(&kernel, gone.id(), &Facts::read(gone.id()));
-        gone.kill().unwrap();
-        gone.wait().unwrap();
-        let mut new = cat();
-        let known = |pid| kernel.ps.find(pid).is_some();
-        live.missed = true;
-        let queued = Received {
-            more: true,
-            ..Received::default()
-        };
-        live.take(&kernel, queued);
-        assert_eq!(
-            (known(gone.id()), live.copies.contains_key(&new.id())),
-            (true, false)
-        );
-        live.take(&kernel, Received::default());
-        assert_eq!(
-            (known(gone.id()), live.copies.contains_key(&new.id())),
-            (false, true)
-        );
-        assert!(!live.missed);
-        while !known(new.id()) {
-            live.settle_old_copies(&kernel);
-        }
-        new.kill().unwrap();
-        new.wait().unwrap();
-    }
-
-    #[test]
-    fn a_copy_is_told_of_once_whether_it_runs_a_program_or_ends() {
-        let kernel = Kernel::boot(crate::Config::default());
-        let mut live = Live::new();
-        live.populate(&kernel);
-        let before = (live.starts, live.unread);
-        let parent = std::process::id();
-        // No process has these pids.
-        let (runs, ends) = (0x3000_0000, 0x3000_0001);
-        live.act(
-            &kernel,
-            Event::Fork {
-                parent,
-                child: runs,
-            },
-        );
-        assert!(kernel.ps.find(runs).is_none());
-        live.act(&kernel, Event::Exec { pid: runs });
-        let first = kernel.ps.find(runs).unwrap();
-        live.act(&kernel, Event::Exec { pid: runs });
-        assert_ne!(kernel.ps.find(runs).unwrap().key, first.key);
-        live.act(
-            &kernel,
-            Event::Fork {
-                parent: runs,
-                child: ends,
-            },
-        );
-        live.act(
-            &kernel,
-            Event::Exit {
-                pid: ends,
-                status: 9,
-            },
-        );
-        assert!(kernel.ps.find(ends).is_none());
-        assert_eq!((live.starts - before.0, live.unread - before.1), (3, 2));
-    }
-}
+mod tests;

@@ -66,11 +66,20 @@ impl Facts {
 
 /// The pids there are.
 pub(super) fn pids() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-    let mut pids: Vec<u32> = entries.filter_map(pid).collect();
-    pids.sort_unstable();
-    pids
+    ids_in("/proc")
+}
+
+/// The threads that a process has, the first among them.
+pub(super) fn tids(pid: u32) -> Vec<u32> {
+    ids_in(&format!("/proc/{pid}/task"))
+}
+
+fn ids_in(folder: &str) -> Vec<u32> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let id = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut ids: Vec<u32> = entries.filter_map(id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// When Linux was booted, as NT time.
@@ -98,36 +107,6 @@ pub(super) fn user_name(user_id: u32) -> Option<String> {
     })
 }
 
-/// Arguments as one Windows command line: quoted where they have to be, so that a program would
-/// split it into the same arguments (page "Parsing C Command-Line Arguments").
-pub(super) fn command_line(arguments: &[String]) -> String {
-    let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument)).collect();
-    quoted.join(" ")
-}
-
-fn quote(argument: &str) -> String {
-    if !argument.is_empty() && !argument.contains([' ', '\t', '\n', '"']) {
-        return argument.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    let mut backslashes = 0;
-    for c in argument.chars() {
-        // Backslashes count only in front of a quote: there each is doubled.
-        match c {
-            '\\' => backslashes += 1,
-            '"' => {
-                quoted.extend(std::iter::repeat_n('\\', backslashes + 1));
-                backslashes = 0;
-            }
-            _ => backslashes = 0,
-        }
-        quoted.push(c);
-    }
-    quoted.extend(std::iter::repeat_n('\\', backslashes));
-    quoted.push('"');
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,27 +117,11 @@ mod tests {
         assert!(!facts.incomplete() && !facts.kernel_thread);
         assert!(facts.began.is_some() && facts.parent.is_some());
         assert!(pids().contains(&std::process::id()));
+        assert!(tids(std::process::id()).contains(&std::process::id()));
     }
 
     #[test]
     fn a_process_that_is_gone_has_none() {
         assert_eq!(Facts::read(u32::MAX), Facts::default());
-    }
-
-    #[test]
-    fn arguments_are_quoted_where_a_program_would_split_them() {
-        let line = |arguments: &[&str]| {
-            command_line(
-                &arguments
-                    .iter()
-                    .map(|a| (*a).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
-        assert_eq!(line(&["sh", "-c", "echo hi"]), r#"sh -c "echo hi""#);
-        assert_eq!(
-            line(&["a", "", r#"b"c"#, r"d\", r"e \"]),
-            r#"a "" "b\"c" d\ "e \\""#
-        );
     }
 }

@@ -53,6 +53,16 @@ pub(super) struct Fields<'a> {
     target_image: Text<'a>,
     #[serde(borrow)]
     target_user: Text<'a>,
+    #[serde(borrow)]
+    image_loaded: Text<'a>,
+    #[serde(borrow)]
+    new_thread_id: Text<'a>,
+    #[serde(borrow)]
+    start_address: Text<'a>,
+    #[serde(borrow)]
+    source_thread_id: Text<'a>,
+    #[serde(borrow)]
+    granted_access: Text<'a>,
 }
 
 /// One line of a collector such as NXLog, or of `evtx_dump`, or one record of an EVTX file.
@@ -128,8 +138,10 @@ pub(super) struct SysmonEvent<'a> {
 /// What an event says of a process other than that it started.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mention<'a> {
-    pub(super) guid: Guid,
-    /// Known for a process unless a collector has dropped the field.
+    /// Unknown where Sysmon did not know the process: it opened a handle to it before it had seen
+    /// it start, say.
+    pub(super) guid: Option<Guid>,
+    /// Known unless a collector has dropped the field.
     pub(super) pid: Option<u32>,
     pub(super) image: Option<&'a str>,
     pub(super) command_line: Option<&'a str>,
@@ -187,68 +199,52 @@ impl<'a> SysmonEvent<'a> {
         self.fields.utc_time.time()
     }
 
-    /// The process that an event 1 or 5 is about. `None` without its GUID.
-    pub(super) fn process(&self) -> Option<Mention<'_>> {
+    /// The process that an event 1, 5 or 7 is about.
+    pub(super) fn process(&self) -> Mention<'_> {
         let fields = &self.fields;
-        Some(Mention {
-            guid: fields.process_guid.guid()?,
+        Mention {
+            guid: fields.process_guid.guid(),
             pid: fields.process_id.pid(),
             image: fields.image.known(),
             command_line: fields.command_line.known(),
             user: fields.user.known(),
-        })
+        }
     }
 
-    /// The parent's pid. The parent itself may be unknown.
-    pub(super) fn parent_pid(&self) -> Option<u32> {
-        self.fields.parent_process_id.pid()
-    }
-
-    /// The parent, if Sysmon knew it.
-    pub(super) fn parent(&self) -> Option<Mention<'_>> {
+    /// The process that acts in an event 8 or 10.
+    pub(super) fn source(&self) -> Mention<'_> {
         let fields = &self.fields;
-        Some(Mention {
-            guid: fields.parent_process_guid.guid()?,
+        Mention {
+            guid: fields.source_process_guid.guid(),
+            pid: fields.source_process_id.pid(),
+            image: fields.source_image.known(),
+            command_line: None,
+            user: fields.source_user.known(),
+        }
+    }
+
+    /// The process that it acts on.
+    pub(super) fn target(&self) -> Mention<'_> {
+        let fields = &self.fields;
+        Mention {
+            guid: fields.target_process_guid.guid(),
+            pid: fields.target_process_id.pid(),
+            image: fields.target_image.known(),
+            command_line: None,
+            user: fields.target_user.known(),
+        }
+    }
+
+    /// The parent of an event 1.
+    pub(super) fn parent(&self) -> Mention<'_> {
+        let fields = &self.fields;
+        Mention {
+            guid: fields.parent_process_guid.guid(),
             pid: fields.parent_process_id.pid(),
             image: fields.parent_image.known(),
             command_line: fields.parent_command_line.known(),
             user: fields.parent_user.known(),
-        })
-    }
-
-    /// The processes that an event other than 1 is about.
-    pub(super) fn mentions(&self) -> impl Iterator<Item = Mention<'_>> {
-        let fields = &self.fields;
-        [
-            (
-                &fields.process_guid,
-                &fields.process_id,
-                &fields.image,
-                &fields.user,
-            ),
-            (
-                &fields.source_process_guid,
-                &fields.source_process_id,
-                &fields.source_image,
-                &fields.source_user,
-            ),
-            (
-                &fields.target_process_guid,
-                &fields.target_process_id,
-                &fields.target_image,
-                &fields.target_user,
-            ),
-        ]
-        .into_iter()
-        .filter_map(|(guid, pid, image, user)| {
-            Some(Mention {
-                guid: guid.guid()?,
-                pid: pid.pid(),
-                image: image.known(),
-                command_line: None,
-                user: user.known(),
-            })
-        })
+        }
     }
 
     /// `LogonId` of an event 1.
@@ -274,5 +270,30 @@ impl<'a> SysmonEvent<'a> {
             "Protected" => 0x5000,
             _ => return None,
         })
+    }
+
+    /// `ImageLoaded` of an event 7.
+    pub(super) fn image_loaded(&self) -> Option<&str> {
+        self.fields.image_loaded.known()
+    }
+
+    /// `NewThreadId` of an event 8.
+    pub(super) fn new_thread_id(&self) -> Option<u32> {
+        self.fields.new_thread_id.pid()
+    }
+
+    /// `StartAddress` of an event 8.
+    pub(super) fn start_address(&self) -> Option<u64> {
+        self.fields.start_address.number()
+    }
+
+    /// `SourceThreadId` of an event 10.
+    pub(super) fn source_thread_id(&self) -> Option<u32> {
+        self.fields.source_thread_id.pid()
+    }
+
+    /// `GrantedAccess` of an event 10.
+    pub(super) fn granted_access(&self) -> Option<u32> {
+        self.fields.granted_access.number()?.try_into().ok()
     }
 }

@@ -6,21 +6,28 @@
 //! - A process that is spoken of but not started exists before the recording begins.
 //! - A pid that is started again while the model thinks its bearer alive, because the exit was
 //!   not recorded: the old bearer is gone from then on, and nobody is told of an exit.
+//! - A process that does something or that something is done to before its start is there from
+//!   then on, and told of when it starts; one that does so after its exit does it all the same.
 //!
-//! Facts that the recording does not have stay unknown. [`Plan`] is what is to be done.
+//! Facts that the recording does not have stay unknown. What the kernel has to make up, such as
+//! the first thread of each process that starts, is counted and said at the end. [`Plan`] is what
+//! is to be done.
 
+mod cast;
 mod error;
 mod event;
 mod field;
+mod gather;
 mod plan;
 mod play;
 mod read;
+mod settle;
 
 pub use error::ReplayError;
-pub use plan::{Plan, Process, Step};
+pub use plan::{LeftOut, Plan, Process, Step};
 pub use play::{Player, Speed};
 
-use plan::Planner;
+use gather::Planner;
 use std::path::Path;
 
 /// A recording of one host, read whole: what is wrong with a file shows before anything runs.

@@ -1,13 +1,13 @@
 //! Acting a recording out.
 
 use super::Recording;
-use super::plan::{Plan, Process as Recorded, Step};
-use crate::ob::ObjectRef;
-use crate::ps::{BOOT_SHIFT, NewProcess, Parent, Process};
-use crate::se::{Accounts, Token};
-use crate::source::sessions::Window;
-use crate::source::{Host, SECOND, Source, Stage, volume};
+use super::cast::Cast;
+use super::plan::{LeftOut, Step};
+use crate::ps::BOOT_SHIFT;
+use crate::source::{Host, SECOND, Source, Stage, Window};
 use crate::{Config, Kernel};
+use ntwatch_protocol::record::Kind;
+use std::mem;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
@@ -39,151 +39,78 @@ const NAP: Duration = Duration::from_millis(50);
 
 /// A recording on a machine.
 pub struct Player {
-    recording: Recording,
+    host: String,
+    begin: i64,
+    before: Vec<usize>,
+    steps: Vec<(i64, Step)>,
+    left_out: Vec<LeftOut>,
+    cast: Cast,
     speed: Speed,
-    /// The newest process that was made for each of the plan's.
-    made: Vec<Option<ObjectRef<Process>>>,
-    /// Processes whose exit was not recorded, and whose pid another bears now.
-    expired: Vec<u32>,
 }
 
 impl Player {
     /// Gets ready to play.
     pub fn new(recording: Recording, speed: Speed) -> Player {
+        let Recording { host, plan } = recording;
         Player {
-            made: vec![None; recording.plan.processes.len()],
-            recording,
+            host,
+            begin: plan.begin,
+            before: plan.before,
+            steps: plan.steps,
+            left_out: plan.left_out,
+            cast: Cast::new(plan.processes),
             speed,
-            expired: Vec::new(),
         }
     }
 
-    fn plan(&self) -> &Plan {
-        &self.recording.plan
-    }
-
-    /// What the kernel makes of a recorded process.
-    fn new_process(&self, recorded: &Recorded, accounts: &Accounts) -> NewProcess {
-        let parent = recorded.parent_pid.map(|id| Parent {
-            id,
-            key: recorded
-                .parent
-                .map(|index| self.plan().processes[index].key),
-        });
-        NewProcess {
-            id: Some(recorded.pid),
-            key: Some(recorded.key),
-            create_time: Some(recorded.create_time),
-            parent,
-            image_name: recorded.image.as_deref().map(volume::open_name),
-            image_path: recorded.image.as_deref().map(volume::device_path),
-            command_line: recorded.command_line.clone(),
-            token: Token {
-                user: recorded.user.as_deref().map(|user| accounts.sid_of(user)),
-                integrity: recorded.integrity,
-                session: recorded.session,
-                logon_id: recorded.logon_id,
-                ..Token::default()
-            },
-            ..NewProcess::default()
-        }
-    }
-
-    fn add(&mut self, kernel: &Kernel, index: usize) {
-        let new = self.new_process(&self.plan().processes[index], &kernel.ps.accounts);
-        self.expire(kernel, index);
-        self.made[index] = Some(kernel.add_process(new));
-    }
-
-    fn start(&mut self, kernel: &Arc<Kernel>, index: usize) {
-        let recorded = &self.plan().processes[index];
-        let new = self.new_process(recorded, &kernel.ps.accounts);
-        // Whoever else created it is not recorded.
-        let parent = recorded.parent.and_then(|parent| self.made[parent].clone());
-        let creator = parent.unwrap_or_else(|| kernel.ps.system.clone());
-        self.expire(kernel, index);
-        match kernel.start_process(&creator, new) {
-            Ok(process) => self.made[index] = Some(process),
-            Err(status) => {
-                let pid = self.plan().processes[index].pid;
-                log(
-                    kernel,
-                    &format!("pid {pid} was refused by a driver with {status:#010x}"),
-                );
-            }
-        }
-    }
-
-    fn exit(&mut self, kernel: &Arc<Kernel>, index: usize) {
-        if let Some(process) = self.made[index].take() {
-            // Sysmon does not record what a process ended with.
-            kernel.exit_process(&process, 0);
-        }
-    }
-
-    /// The bearer of the pid is gone without a recorded exit.
-    fn expire(&mut self, kernel: &Kernel, index: usize) {
-        let pid = self.plan().processes[index].pid;
-        if kernel.ps.find(pid).is_some() {
-            log(
-                kernel,
-                &format!("pid {pid} is borne by another now; the exit was not recorded"),
-            );
-            self.expired.push(pid);
-        }
-    }
-
-    fn act(&mut self, kernel: &Arc<Kernel>, step: Step) {
-        match step {
-            Step::Start(index) => self.start(kernel, index),
-            Step::Exit(index) => self.exit(kernel, index),
-            Step::Appear(index) => self.add(kernel, index),
-        }
-    }
-
-    /// Bytes of the event that a step makes, at most.
-    fn event_size(&self, step: Step) -> usize {
+    /// The events that a step makes, and the bytes of each, at most.
+    fn events(&self, step: &Step) -> Vec<(Kind, usize)> {
         const FIXED: usize = 256;
         let units = |text: &Option<String>| text.as_ref().map_or(0, |text| 2 * text.len() + 64);
         match step {
-            Step::Appear(_) => 0,
+            Step::Appear(_) => Vec::new(),
             Step::Start(index) | Step::Exit(index) => {
-                let process = &self.plan().processes[index];
-                FIXED + 2 * units(&process.image) + units(&process.command_line)
+                let process = &self.cast.recorded()[*index];
+                let size = FIXED + 2 * units(&process.image) + units(&process.command_line);
+                if matches!(step, Step::Start(_)) {
+                    return vec![(Kind::ProcessStart, size), (Kind::ThreadStart, FIXED)];
+                }
+                let mut events = vec![(Kind::ThreadExit, FIXED); self.cast.threads(*index)];
+                events.push((Kind::ProcessExit, size));
+                events
             }
+            Step::Load { path, .. } => vec![(Kind::ImageLoad, FIXED + units(path))],
+            Step::RemoteThread { .. } => vec![(Kind::ThreadStart, FIXED)],
+            Step::Open { .. } => vec![(Kind::HandleOpen, FIXED)],
         }
     }
-}
-
-fn log(kernel: &Kernel, line: &str) {
-    kernel.log.print(&format!("replay: {line}\n"));
 }
 
 impl Source for Player {
     fn host(&self) -> Host {
-        let created = |index: &usize| self.plan().processes[*index].create_time;
-        let first = self.plan().before.iter().map(created).min();
+        let created = |index: &usize| self.cast.recorded()[*index].create_time;
+        let first = self.before.iter().map(created).min();
         Host {
-            name: self.recording.host.clone(),
-            boot_time: first.unwrap_or(self.plan().begin).min(self.plan().begin),
+            name: self.host.clone(),
+            boot_time: first.unwrap_or(self.begin).min(self.begin),
         }
     }
 
     fn config(&self) -> Config {
         // A recording may go on after a reboot; it begins in the boot of its first process.
-        let first = self.plan().processes.first();
+        let first = self.cast.recorded().iter().find_map(|process| process.key);
         Config {
-            time: Some(self.plan().begin),
+            time: Some(self.begin),
             boot_time: Some(self.host().boot_time),
-            boot_number: first.map(|process| (process.key >> BOOT_SHIFT) as u16),
+            boot_number: first.map(|key| (key >> BOOT_SHIFT) as u16),
         }
     }
 
     fn populate(&mut self, kernel: &Arc<Kernel>) {
-        let highest = self.plan().processes.iter().map(|p| p.key).max();
+        let highest = self.cast.recorded().iter().filter_map(|p| p.key).max();
         kernel.ps.leave_ids_to_source(highest.unwrap_or(0) + 1);
-        for index in self.plan().before.clone() {
-            self.add(kernel, index);
+        for index in &self.before {
+            self.cast.add(kernel, *index);
         }
     }
 
@@ -191,16 +118,15 @@ impl Source for Player {
         let kernel = stage.kernel;
         let mut window = Window::default();
         let began = Instant::now();
-        let begin = self.plan().begin;
-        for (time, step) in self.plan().steps.clone() {
+        for (time, step) in mem::take(&mut self.steps) {
             match self.speed {
                 Speed::Max => {
-                    if !window.admit(self.event_size(step), stage) {
+                    if !window.admit(&self.events(&step), stage) {
                         return;
                     }
                 }
                 Speed::Times(times) => {
-                    let since = (time - begin).max(0) as f64 / SECOND as f64 / times;
+                    let since = (time - self.begin).max(0) as f64 / SECOND as f64 / times;
                     let due = began + Duration::from_secs_f64(since);
                     while let Some(left) = due.checked_duration_since(Instant::now()) {
                         thread::sleep(left.min(NAP));
@@ -211,28 +137,60 @@ impl Source for Player {
                 }
             }
             kernel.clock.set(time);
-            self.act(kernel, step);
+            self.cast.act(kernel, &step);
         }
     }
 
     fn summary(&self) -> Vec<String> {
-        let steps = &self.plan().steps;
-        let count = |wanted: fn(&Step) -> bool| steps.iter().filter(|(_, s)| wanted(s)).count();
-        let starts = count(|step| matches!(step, Step::Start(_)));
-        let exits = count(|step| matches!(step, Step::Exit(_)));
-        vec![
-            format!(
-                "{}: {starts} process starts and {exits} exits",
-                self.recording.host
+        let played = &self.cast.played;
+        let synthetic = [
+            (played.starts, "the creating thread, of process starts"),
+            (
+                played.starts,
+                "the first thread of each process that starts, without a start address",
             ),
-            format!(
-                "made up: exit status 0 of {exits} exits; the creating thread of {starts} starts"
+            (
+                played.thread_exits,
+                "the ends of threads with their process, with exit status 0",
             ),
-            "made up: SIDs of accounts that are not the same on every machine".into(),
-            format!(
-                "{} processes had no recorded exit when their pid was used again",
-                self.expired.len()
+            (played.exits, "exit status 0, of process exits"),
+            (
+                played.remote_threads,
+                "the creating thread, of remote threads",
             ),
-        ]
+            (
+                played.loads,
+                "base 0, size 0, and no signature level, of images",
+            ),
+            (
+                played.opens,
+                "the rights asked for (those granted), of handles, which are closed at once",
+            ),
+            (played.opens_by_any_thread, "the opening thread, of handles"),
+            (
+                played.without_key,
+                "start keys, of processes that Sysmon did not know",
+            ),
+        ];
+        let mut lines = vec![
+            format!(
+                "{}: {} process starts and {} exits, {} remote threads, {} images, {} handles",
+                self.host,
+                played.starts,
+                played.exits,
+                played.remote_threads,
+                played.loads,
+                played.opens
+            ),
+            "synthetic: SIDs of accounts that are not the same on every machine".into(),
+        ];
+        let made_up = synthetic.iter().filter(|(count, _)| *count > 0);
+        lines.extend(made_up.map(|(count, what)| format!("synthetic: {what}: {count} events")));
+        lines.extend(self.left_out.iter().map(ToString::to_string));
+        lines.push(format!(
+            "{} processes had no recorded exit when their pid was used again",
+            played.expired
+        ));
+        lines
     }
 }

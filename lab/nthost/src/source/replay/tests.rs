@@ -75,6 +75,34 @@ fn exit(second: u32, created: u32, key: u16, pid: u32) -> String {
     )
 }
 
+/// A process opens another; each by GUID, or by zeros, and pid.
+fn access(second: u32, source: (Option<String>, u32), target: (Option<String>, u32)) -> String {
+    let zeros = || "{00000000-0000-0000-0000-000000000000}".to_owned();
+    event(
+        "PC",
+        second,
+        10,
+        serde_json::json!({
+            "SourceProcessGUID": source.0.unwrap_or_else(zeros),
+            "SourceProcessId": source.1.to_string(), "SourceThreadId": "104",
+            "TargetProcessGUID": target.0.unwrap_or_else(zeros),
+            "TargetProcessId": target.1.to_string(), "GrantedAccess": "0x1010",
+        }),
+    )
+}
+
+/// An image in a process that was created at `second`.
+fn load(second: u32, key: u16, pid: Option<u32>, path: &str) -> String {
+    let mut fields = serde_json::json!({
+        "ProcessGuid": guid(second, key), "Image": "C:\\a.exe", "ImageLoaded": path,
+        "Signed": "true", "Signature": "Microsoft Windows",
+    });
+    if let Some(pid) = pid {
+        fields["ProcessId"] = pid.to_string().into();
+    }
+    event("PC", second, 7, fields)
+}
+
 fn open(name: &str, lines: &[String]) -> Result<Recording, ReplayError> {
     let file = TempFile::new(name, lines.concat().as_bytes());
     Recording::open(&file.0, None)
@@ -84,12 +112,37 @@ fn open(name: &str, lines: &[String]) -> Result<Recording, ReplayError> {
 fn steps(recording: &Recording) -> Vec<String> {
     let name = |index: usize| {
         let process = &recording.plan.processes[index];
-        format!("{}/{}", process.pid, process.key & 0xffff)
+        match process.key {
+            Some(key) => format!("{}/{}", process.pid, key & 0xffff),
+            None => format!("{}/?", process.pid),
+        }
     };
-    let step = |(_, step): &(i64, Step)| match *step {
-        Step::Start(index) => format!("start {}", name(index)),
-        Step::Exit(index) => format!("exit {}", name(index)),
-        Step::Appear(index) => format!("appear {}", name(index)),
+    let step = |(_, step): &(i64, Step)| match step {
+        Step::Start(index) => format!("start {}", name(*index)),
+        Step::Exit(index) => format!("exit {}", name(*index)),
+        Step::Appear(index) => format!("appear {}", name(*index)),
+        Step::Load { process, path } => {
+            let path = path.as_deref().unwrap_or("(null)");
+            format!("load {path} into {}", name(*process))
+        }
+        Step::RemoteThread {
+            source,
+            target,
+            tid,
+            start_address,
+        } => {
+            let [source, target] = [source, target].map(|index| name(*index));
+            format!("{source} starts {tid} at {start_address:x?} in {target}")
+        }
+        Step::Open {
+            source,
+            tid,
+            target,
+            access,
+        } => {
+            let [source, target] = [source, target].map(|index| name(*index));
+            format!("{source} by {tid:?} opens {target} for {access:#x}")
+        }
     };
     let before = recording
         .plan
@@ -116,7 +169,7 @@ fn a_start_carries_what_sysmon_recorded() {
         processes[1],
         Process {
             pid: 100,
-            key: 4 << 48 | 9,
+            key: Some(4 << 48 | 9),
             create_time: *begin,
             image: Some("C:\\a.exe".into()),
             command_line: Some(" a -b".into()),
@@ -159,33 +212,153 @@ fn a_reused_pid_is_another_process() {
 
 #[test]
 fn a_process_without_a_start_whose_pid_was_taken_appears_when_it_is_spoken_of() {
-    let opened = event(
-        "PC",
-        3,
-        10,
-        serde_json::json!({
-            "SourceProcessGUID": guid(2, 11), "SourceProcessId": "100", "SourceImage": "C:\\x.exe",
-            "TargetProcessGUID": guid(0, 7), "TargetProcessId": "50", "TargetImage": "C:\\parent.exe",
-        }),
-    );
-    let lines = [start(1, 9, 100, (7, 50)), opened];
-    let expected = ["before 50/7", "start 100/9", "appear 100/11"];
+    let lines = [
+        start(1, 9, 100, (7, 50)),
+        access(3, (Some(guid(2, 11)), 100), (Some(guid(0, 7)), 50)),
+    ];
+    let expected = [
+        "before 50/7",
+        "start 100/9",
+        "appear 100/11",
+        "100/11 by Some(104) opens 50/7 for 0x1010",
+    ];
     assert_eq!(steps(&open("appear.json", &lines).unwrap()), expected);
 }
 
 #[test]
-fn a_process_that_is_spoken_of_before_its_start_was_not_there_before() {
-    let opened = event(
-        "PC",
-        1,
-        10,
-        serde_json::json!({
-            "SourceProcessGUID": guid(0, 7), "SourceProcessId": "50", "SourceImage": "C:\\x.exe",
-            "TargetProcessGUID": guid(1, 9), "TargetProcessId": "100", "TargetImage": "C:\\a.exe",
-        }),
+fn a_process_that_is_opened_before_its_start_is_there_and_not_told_of() {
+    let lines = [
+        access(1, (Some(guid(0, 7)), 50), (Some(guid(1, 9)), 100)),
+        start(1, 9, 100, (7, 50)),
+    ];
+    let expected = [
+        "before 50/7",
+        "appear 100/9",
+        "50/7 by Some(104) opens 100/9 for 0x1010",
+        "start 100/9",
+    ];
+    assert_eq!(steps(&open("early.json", &lines).unwrap()), expected);
+}
+
+#[test]
+fn a_process_that_is_only_spoken_of_before_its_start_was_not_there_before() {
+    let file = serde_json::json!({
+        "ProcessGuid": guid(1, 9), "ProcessId": "100", "Image": "C:\\a.exe",
+    });
+    let lines = [event("PC", 1, 11, file), start(1, 9, 100, (7, 50))];
+    let expected = ["before 50/7", "start 100/9"];
+    assert_eq!(steps(&open("spoken.json", &lines).unwrap()), expected);
+}
+
+#[test]
+fn what_a_process_does_after_its_exit_is_done_by_it() {
+    let lines = [
+        start(1, 9, 100, (7, 50)),
+        exit(2, 1, 9, 100),
+        start(3, 10, 100, (7, 50)),
+        load(1, 9, Some(100), "C:\\late.dll"),
+        access(1, (Some(guid(0, 7)), 50), (Some(guid(1, 9)), 100)),
+    ];
+    let expected = [
+        "before 50/7",
+        "start 100/9",
+        "exit 100/9",
+        "start 100/10",
+        "load C:\\late.dll into 100/9",
+        "50/7 by Some(104) opens 100/9 for 0x1010",
+    ];
+    assert_eq!(steps(&open("late.json", &lines).unwrap()), expected);
+}
+
+#[test]
+fn a_process_without_a_guid_is_the_newest_that_had_its_pid_or_the_next_that_has() {
+    let nobody = || (None, 100);
+    let lines = [
+        access(0, (Some(guid(0, 7)), 50), (None, 200)),
+        start(1, 9, 100, (7, 50)),
+        access(1, (Some(guid(0, 7)), 50), nobody()),
+        exit(2, 1, 9, 100),
+        start(3, 10, 100, (7, 50)),
+        access(3, (Some(guid(0, 7)), 50), nobody()),
+        start(4, 11, 200, (7, 50)),
+        access(4, (Some(guid(0, 7)), 50), (None, 300)),
+    ];
+    let recording = open("zeros.json", &lines).unwrap();
+    let opens: Vec<String> = steps(&recording)
+        .into_iter()
+        .filter(|step| step.contains("opens"))
+        .collect();
+    assert_eq!(
+        opens,
+        ["200/11", "100/9", "100/10", "300/?"]
+            .map(|target| format!("50/7 by Some(104) opens {target} for 0x1010"))
     );
-    let recording = open("early.json", &[opened, start(1, 9, 100, (7, 50))]).unwrap();
-    assert_eq!(steps(&recording), ["before 50/7", "start 100/9"]);
+}
+
+#[test]
+fn a_remote_thread_carries_what_sysmon_recorded() {
+    let thread = serde_json::json!({
+        "SourceProcessGuid": guid(0, 7), "SourceProcessId": "50",
+        "TargetProcessGuid": guid(1, 9), "TargetProcessId": "100",
+        "TargetImage": "&lt;unknown process&gt;", "NewThreadId": "204",
+        "StartAddress": "0x00007FF89C865EA0", "StartModule": "-",
+    });
+    let lines = [start(1, 9, 100, (7, 50)), event("PC", 2, 8, thread)];
+    let expected = [
+        "before 50/7",
+        "start 100/9",
+        "50/7 starts 204 at Some(7ff89c865ea0) in 100/9",
+    ];
+    assert_eq!(steps(&open("remote.json", &lines).unwrap()), expected);
+}
+
+#[test]
+fn an_image_keeps_its_path_and_finds_its_process_without_a_pid() {
+    let lines = [
+        load(1, 9, None, "C:\\Windows\\größe.dll"),
+        start(1, 9, 100, (7, 50)),
+        load(1, 9, Some(100), "-"),
+    ];
+    let expected = [
+        "before 50/7",
+        "appear 100/9",
+        "load C:\\Windows\\größe.dll into 100/9",
+        "start 100/9",
+        "load (null) into 100/9",
+    ];
+    assert_eq!(steps(&open("image.json", &lines).unwrap()), expected);
+}
+
+#[test]
+fn what_cannot_be_acted_out_is_left_out_and_said() {
+    let lame = |field| {
+        let line = access(1, (Some(guid(0, 7)), 50), (Some(guid(0, 8)), 60));
+        let mut line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        line.as_object_mut().unwrap().remove(field);
+        line.to_string() + "\n"
+    };
+    let lines = [
+        start(1, 9, 100, (7, 50)),
+        lame("GrantedAccess"),
+        lame("GrantedAccess"),
+        load(1, 12, None, "C:\\whose.dll"),
+        access(1, (None, 0), (Some(guid(0, 8)), 60)),
+    ];
+    let recording = open("lame-acts.json", &lines).unwrap();
+    let said: Vec<String> = recording
+        .plan
+        .left_out
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "left out: 2 events 10 without GrantedAccess, the first at line 2",
+            "left out: 1 events 10 without SourceProcessGUID, the first at line 5",
+            "left out: 1 events 7 without ProcessId, the first at line 4",
+        ]
+    );
 }
 
 #[test]
