@@ -3,7 +3,7 @@
 use crate::device;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::transport::{Fault, Host, Transport};
+use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::watch::Watch;
 use ntwatch_protocol::PROTOCOL_MAJOR;
 use ntwatch_protocol::ioctl::{self, Stats, Version};
@@ -79,6 +79,16 @@ impl Driver {
         self.transport
             .host()
             .map_err(self.cannot("ask for the machine's name and times"))
+    }
+
+    /// The process that has this pid now, if Windows tells anything about it.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the machine does not say.
+    pub fn process(&self, pid: u32) -> Result<Option<RunningProcess>, Error> {
+        self.transport
+            .process(pid)
+            .map_err(self.cannot("ask about a process"))
     }
 
     /// The counters of the driver and of this handle's session.

@@ -1,5 +1,6 @@
 //! What can go wrong: the thing, the reason, and what to do.
 
+use crate::rights::Rights;
 use crate::transport::Fault;
 use ntwatch_protocol::reader::ReadError;
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
@@ -49,6 +50,23 @@ pub enum Error {
     /// The filter cannot be asked for.
     #[error("{0}")]
     Filter(#[from] FilterError),
+    /// No driver can keep the rule.
+    #[error("{0}")]
+    Rule(#[from] RuleError),
+    /// Nobody bears the pid, or another process than was meant.
+    #[error("no process has the pid {pid}; it may have ended")]
+    NoProcess {
+        /// The pid.
+        pid: u32,
+    },
+    /// No session has a rule about the process.
+    #[error(
+        "no rule protects the process {pid}; `ntwatch protect list` shows those that there are"
+    )]
+    NoRule {
+        /// The pid.
+        pid: u32,
+    },
     /// A request failed on an open device.
     #[error("{device}: cannot {what}: {fault}{}", remedy(device, fault))]
     Request {
@@ -84,9 +102,16 @@ impl Error {
             | Error::NotNtwatch { .. }
             | Error::OtherProtocol { .. } => true,
             Error::Request { fault, .. } => {
-                matches!(fault, Fault::ShuttingDown | Fault::AccessDenied)
+                matches!(
+                    fault,
+                    Fault::ShuttingDown | Fault::AccessDenied | Fault::PrivilegeNotHeld
+                )
             }
-            Error::Filter(_) | Error::Record { .. } => false,
+            Error::Filter(_)
+            | Error::Rule(_)
+            | Error::NoProcess { .. }
+            | Error::NoRule { .. }
+            | Error::Record { .. } => false,
         }
     }
 }
@@ -119,6 +144,31 @@ pub enum FilterError {
     RingSize(u32),
 }
 
+/// Why a rule cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// It takes nothing away.
+    #[error("no right is denied; name at least one")]
+    Nothing,
+    /// A right that Windows lets no driver take away.
+    #[error("{}", not_deniable(*.0))]
+    NotDeniable(Rights),
+}
+
+fn not_deniable(rights: Rights) -> String {
+    let lacking = |asked: u32, deniable: u32| asked & !deniable;
+    let refused = Rights {
+        process: lacking(rights.process, Rights::DENIABLE.process),
+        thread: lacking(rights.thread, Rights::DENIABLE.thread),
+    };
+    let list = |rights: Rights| rights.words().collect::<Vec<_>>().join(", ");
+    format!(
+        "Windows lets no driver deny {}; what can be denied: {}",
+        list(refused),
+        list(Rights::DENIABLE)
+    )
+}
+
 /// What to do about `fault`, where more can be said than what it is.
 fn remedy(device: &str, fault: &Fault) -> &'static str {
     let lab = device.starts_with(crate::device::LAB_PREFIX);
@@ -135,6 +185,11 @@ fn remedy(device: &str, fault: &Fault) -> &'static str {
         Fault::AccessDenied => {
             "; only administrators may open it: run this from an elevated prompt"
         }
+        Fault::PrivilegeNotHeld if lab => "; start `nthost serve` with `--client-token admin`",
+        Fault::PrivilegeNotHeld => {
+            "; run this from an elevated prompt, as a user with the right \"Debug programs\""
+        }
+        Fault::Quota => "; end another rule first",
         Fault::ShuttingDown => "; wait until it is unloaded, then start it again",
         Fault::NoRoom => "; close another client first",
         Fault::NoMemory => "; ask for a smaller ring, or close another client first",

@@ -15,6 +15,7 @@
 //!
 //! - [`Driver`] is an open handle: version, counters, shutdown. A handle is a session.
 //! - [`Filter`] says what a session wants, [`Watch`] is the stream of its events.
+//! - [`Rule`] keeps rights to a process from others, as long as its [`Driver`] is open.
 //! - [`event`] has the events, which serialise to JSON by `schema/ntwatch-1.schema.json`.
 //! - [`stats::Account`] says what became of the events that the driver saw.
 //! - [`transport::Transport`] is the way to the driver: Windows' own, or a lab's on Unix.
@@ -28,8 +29,12 @@ pub mod error;
 pub mod event;
 pub mod filter;
 mod join;
+mod modules;
 mod names;
+pub mod protect;
+pub mod rights;
 pub mod sid;
+mod snapshot;
 pub mod stats;
 mod table;
 pub mod time;
@@ -40,7 +45,9 @@ pub mod watch;
 pub use driver::Driver;
 pub use error::{Error, FilterError};
 pub use event::{Body, Event};
-pub use filter::Filter;
+pub use filter::{Filter, Select};
 pub use ntwatch_protocol as protocol;
 pub use ntwatch_protocol::ioctl::WIN32_NAME as DEFAULT_DEVICE;
+pub use protect::Rule;
+pub use rights::Rights;
 pub use watch::{End, Stopper, Watch};

@@ -1,6 +1,7 @@
-//! The names of files and users, as people know them.
+//! The names of files, users and processes, as people know them.
 
 use crate::sid;
+use crate::table::Identity;
 use crate::transport::{Fault, Transport};
 use crate::volumes::Volumes;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +45,12 @@ impl Names {
             return Some(self.volumes.dos_path(nt_path).as_ref().into());
         }
         Some(path.as_ref().into())
+    }
+
+    /// What a process is called, if it runs and Windows tells.
+    pub(crate) fn of_process(&mut self, (pid, key): Identity) -> Option<Arc<str>> {
+        let process = self.transport.process(pid).ok()??;
+        self.path(&process.image.filter(|_| process.key == key)?)
     }
 
     /// The account that bears the SID, else the SID as text.

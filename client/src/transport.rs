@@ -39,6 +39,19 @@ pub trait Transport: Send + Sync {
     /// When Windows does not say.
     fn processes(&self) -> Result<Vec<RunningProcess>, Fault>;
 
+    /// The process that has this pid now, if anybody may ask about it.
+    ///
+    /// # Errors
+    /// When Windows does not say.
+    fn process(&self, pid: u32) -> Result<Option<RunningProcess>, Fault>;
+
+    /// Enables a privilege of this process' token, such as `SeDebugPrivilege`.
+    ///
+    /// # Errors
+    /// [`Fault::PrivilegeNotHeld`] if the token does not have it, and when Windows does not let it
+    /// be changed.
+    fn enable_privilege(&self, name: &str) -> Result<(), Fault>;
+
     /// The drives of this machine.
     ///
     /// # Errors
@@ -110,6 +123,15 @@ pub enum Fault {
     /// The device is open to the system and administrators alone.
     #[error("access is denied")]
     AccessDenied,
+    /// The privilege that this wants is not enabled, or the token has none such.
+    #[error("the privilege for it is not held")]
+    PrivilegeNotHeld,
+    /// What the request is about is not there.
+    #[error("there is none")]
+    Missing,
+    /// No more of these can be had.
+    #[error("there are as many as there can be")]
+    Quota,
     /// `SHUTDOWN` was asked for.
     #[error("the driver is shutting down")]
     ShuttingDown,

@@ -3,9 +3,10 @@
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::event::{Counts, Event, Hex, SCHEMA, SessionInfo};
-use crate::filter::Filter;
+use crate::filter::{Filter, Resolved};
 use crate::join::Joiner;
 use crate::names::Names;
+use crate::snapshot::Snapshot;
 use crate::stats::Account;
 use crate::transport::{Fault, Transport};
 use ntwatch_protocol::ioctl::{self, Stats};
@@ -20,6 +21,9 @@ use std::time::Duration;
 const READ_SIZE: usize = 2 * MAX_RECORD_SIZE;
 /// Buffers in turn: one is read into while another is joined and the third waits.
 const BUFFERS: usize = 3;
+/// How often the driver is told of the running descendants of a process: whoever began between a
+/// snapshot and CONFIGURE is found by the next snapshot.
+const FAMILY_ROUNDS: usize = 4;
 /// When nothing came for so long, the start of a process that runs already will not come.
 const SILENCE: Duration = Duration::from_millis(100);
 
@@ -30,8 +34,10 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// A thread of its own reads ahead, up to a few buffers, so that joining and reading overlap.
 pub struct Watch {
     joiner: Joiner,
-    /// The kinds that were asked for.
-    wanted: Vec<Kind>,
+    /// The kinds that come out, a mask of [`Kind::bit`].
+    shown: u32,
+    /// The kinds that the driver was asked for.
+    asked_for: u32,
     /// The driver's counters when the session began.
     at_start: Stats,
     received: Counts,
@@ -71,16 +77,20 @@ impl Watch {
     pub(crate) fn begin(driver: Driver, filter: &Filter) -> Result<Self, Error> {
         let transport = driver.transport();
         let names = Names::new(Arc::clone(transport)).map_err(driver.cannot("ask for volumes"))?;
-        let resolved = filter.resolve(names.volumes())?;
-        let configure = resolved.to_bytes()?;
-        let host = driver.host()?;
         let snapshot = || {
-            transport
-                .processes()
-                .map_err(driver.cannot("ask which processes run"))
+            let processes = transport.processes().map(Snapshot::new);
+            processes.map_err(driver.cannot("ask which processes run"))
         };
+        let configure = |resolved: &Resolved| {
+            let configured = transport.control(ioctl::CONFIGURE, &resolved.to_bytes()?, &mut []);
+            configured.map_err(driver.cannot("begin a session"))
+        };
+        let host = driver.host()?;
+        let before = snapshot()?;
+        let mut resolved = filter.resolve(names.volumes(), &before)?;
 
-        let mut joiner = Joiner::new(names, host.now);
+        let shown = filter.shown();
+        let mut joiner = Joiner::new(names, shown, host.now);
         let [major, minor, patch, build] = driver.version().driver_version;
         joiner.session(SessionInfo {
             driver_load_id: Hex(driver.version().driver_load_id),
@@ -90,24 +100,28 @@ impl Watch {
             driver_version: format!("{major}.{minor}.{patch}.{build}"),
             client_version: env!("CARGO_PKG_VERSION"),
         });
-        let before = snapshot()?;
-        transport
-            .control(ioctl::CONFIGURE, &configure, &mut [])
-            .map_err(driver.cannot("begin a session"))?;
+        configure(&resolved)?;
         let at_start = driver.stats()?;
         // From here on the driver's ring fills; the snapshot may take its time.
         let reader = Reader::start(Arc::clone(transport));
-        let after = snapshot()?;
+        let mut after = snapshot()?;
+        for _ in 1..FAMILY_ROUNDS {
+            if !resolved.follow(&after) {
+                break;
+            }
+            configure(&resolved)?;
+            after = snapshot()?;
+        }
         // Who does not want starts does not want to know what started earlier.
-        let wanted = filter.wants(Kind::ProcessStart);
-        joiner.snapshots(before, after, |process| wanted && resolved.passes(process));
+        let wanted = shown & Kind::ProcessStart.bit() != 0;
+        joiner.snapshots(&before, &after, |process| {
+            wanted && resolved.passes(process)
+        });
 
         Ok(Self {
             joiner,
-            wanted: Kind::EVENTS
-                .into_iter()
-                .filter(|kind| filter.wants(*kind))
-                .collect(),
+            shown,
+            asked_for: resolved.mask(),
             at_start,
             received: Counts::default(),
             announced: Counts::default(),
@@ -130,21 +144,30 @@ impl Watch {
         Stopper(Arc::downgrade(self.driver.transport()))
     }
 
-    /// The driver's events that came so far, taken out of the iterator or not.
+    /// The driver's events that came so far, taken out of the iterator or not. Process starts and
+    /// exits are among them even if they do not come out.
     #[must_use]
     pub const fn received(&self) -> &Counts {
         &self.received
     }
 
-    /// How many events this session should have had and has not: those that the stream has told
-    /// of and, by the driver's counters `now`, those that it has not told of yet.
+    /// Do events of this kind come out of the iterator?
+    #[must_use]
+    pub const fn shows(&self, kind: Kind) -> bool {
+        self.shown & kind.bit() != 0
+    }
+
+    /// How many events this session should have had and has not, process starts and exits always
+    /// among them: those that the stream has told of and, by the driver's counters `now`, those
+    /// that it has not told of yet.
     #[must_use]
     pub fn lost(&self, now: Option<&Stats>) -> u64 {
         let counted = now.map_or(0, |now| {
             let lost = |stats, kind| Account::of(stats, kind).lost();
-            let wanted = self.wanted.iter();
-            wanted
-                .map(|kind| lost(now, *kind).saturating_sub(lost(&self.at_start, *kind)))
+            Kind::EVENTS
+                .into_iter()
+                .filter(|kind| self.asked_for & kind.bit() != 0)
+                .map(|kind| lost(now, kind).saturating_sub(lost(&self.at_start, kind)))
                 .sum()
         });
         // What the driver tells of and what it counts are the same losses.

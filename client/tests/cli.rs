@@ -89,10 +89,10 @@ fn pretty_lines_in_a_pipe_are_whole_and_without_colour() {
     assert_eq!(lines.len(), 5, "{lines:#?}");
     assert_eq!(
         lines[3],
-        r"00:00:00.000 start   4711 cmd.exe            ?:4                    C:\Windows\System32\cmd.exe"
+        r"00:00:00.000 start    4711 cmd.exe            ?:4 → C:\Windows\System32\cmd.exe"
     );
     assert!(
-        lines[4].starts_with("00:00:00.000 exit    4711 cmd.exe"),
+        lines[4].starts_with("00:00:00.000 exit     4711 cmd.exe"),
         "{}",
         lines[4]
     );
@@ -214,7 +214,7 @@ fn a_driver_that_refuses_is_named_with_the_reason() {
     assert_fails(
         &run(newer, &["watch"]),
         3,
-        &["protocol 2.0", "1.0", "one release"],
+        &["protocol 2.1", "1.1", "one release"],
     );
 
     let mut foreign = start_and_exit();
@@ -288,7 +288,7 @@ fn the_account_and_the_version_can_be_asked_for() {
     let stats: Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["events"]["process_start"]["lost"], 2);
     let status = run(machine, &["status"]);
-    for word in ["WORKSTATION5", "0.1.2.3", "protocol 1.0", "2 besides"] {
+    for word in ["WORKSTATION5", "0.1.2.3", "protocol 1.1", "2 besides"] {
         assert!(
             text(&status.stdout).contains(word),
             "{}",

@@ -3,63 +3,15 @@
 mod common;
 
 use common::assert_of_schema;
-use common::machine::{AtEnd, Machine, STATUS_PENDING};
-use common::records::{MIDNIGHT, Start, exit, lost, start, unknown, utf16};
-use ntwatch_client::protocol::ioctl::{READ_EVENTS, STATUS_SHUTDOWN};
+use common::fake::{Fake, lines, running};
+use common::machine::{AtEnd, Machine};
+use common::records::{Start, exit, lost, start, unknown, utf16};
 use ntwatch_client::protocol::record::{FIRST_SEQ, Kind};
 use ntwatch_client::stats::Account;
-use ntwatch_client::time::Time;
-use ntwatch_client::transport::{Fault, Host, RunningProcess, Transport};
-use ntwatch_client::volumes::Volume;
-use ntwatch_client::{Body, Driver, End, Error, Event, Filter, Watch};
+use ntwatch_client::transport::RunningProcess;
+use ntwatch_client::{Body, End, Error, Event, Filter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::sync::{Arc, Condvar, Mutex};
-
-/// A transport without a driver.
-struct Fake {
-    machine: Mutex<Machine>,
-    /// What runs before CONFIGURE, and after.
-    before: Vec<RunningProcess>,
-    after: Vec<RunningProcess>,
-    stopped: Mutex<bool>,
-    stop: Condvar,
-}
-
-impl Fake {
-    fn new(machine: Machine) -> Self {
-        Self {
-            machine: Mutex::new(machine),
-            before: vec![running(4, 1, "System")],
-            after: vec![running(4, 1, "System")],
-            stopped: Mutex::new(false),
-            stop: Condvar::new(),
-        }
-    }
-
-    fn watch(self, filter: &Filter) -> Watch {
-        Driver::over("fake", Arc::new(self))
-            .unwrap()
-            .watch(filter)
-            .unwrap()
-    }
-
-    /// All of the stream, as a reader of JSON Lines gets it; each line is of the schema.
-    fn lines(self) -> Vec<Value> {
-        lines(self.watch(&Filter::new()))
-    }
-}
-
-fn lines(watch: Watch) -> Vec<Value> {
-    watch
-        .map(|event| {
-            let line = serde_json::to_string(&event.unwrap()).unwrap();
-            let line = serde_json::from_str(&line).unwrap();
-            assert_of_schema(&line);
-            line
-        })
-        .collect()
-}
 
 /// The lines' `event` and pid, without the session.
 fn told(lines: &[Value]) -> Vec<(&str, u64)> {
@@ -70,77 +22,6 @@ fn told(lines: &[Value]) -> Vec<(&str, u64)> {
             (line["event"].as_str().unwrap(), pid.unwrap_or_default())
         })
         .collect()
-}
-
-fn running(pid: u32, key: u64, image: &str) -> RunningProcess {
-    RunningProcess {
-        pid,
-        key,
-        create_time: Some(Time(MIDNIGHT - 1000 + key as i64)),
-        image: Some(image.into()),
-        ..RunningProcess::default()
-    }
-}
-
-impl Transport for Fake {
-    fn control(&self, code: u32, input: &[u8], output: &mut [u8]) -> Result<usize, Fault> {
-        let (status, from) = self
-            .machine
-            .lock()
-            .unwrap()
-            .control(code, input, output.len());
-        output[..from.len()].copy_from_slice(&from);
-        match status {
-            0 => Ok(from.len()),
-            STATUS_SHUTDOWN => Err(Fault::ShuttingDown),
-            other => Err(Fault::Status(other)),
-        }
-    }
-
-    fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault> {
-        match self.control(READ_EVENTS, &[], output) {
-            Err(Fault::Status(STATUS_PENDING)) => {
-                let stopped = self.stopped.lock().unwrap();
-                drop(self.stop.wait_while(stopped, |stopped| !*stopped).unwrap());
-                Err(Fault::Stopped)
-            }
-            other => other,
-        }
-    }
-
-    fn stop_reads(&self) {
-        *self.stopped.lock().unwrap() = true;
-        self.stop.notify_all();
-    }
-
-    fn processes(&self) -> Result<Vec<RunningProcess>, Fault> {
-        let configured = self.machine.lock().unwrap().configured.is_some();
-        Ok(if configured {
-            &self.after
-        } else {
-            &self.before
-        }
-        .clone())
-    }
-
-    fn volumes(&self) -> Result<Vec<Volume>, Fault> {
-        Ok(vec![Volume {
-            drive: "C:".into(),
-            device: r"\Device\HarddiskVolume3".into(),
-        }])
-    }
-
-    fn host(&self) -> Result<Host, Fault> {
-        Ok(Host {
-            name: "WORKSTATION5".into(),
-            boot_time: Time::known(MIDNIGHT - 2000),
-            now: Time(MIDNIGHT),
-        })
-    }
-
-    fn account(&self, sid: &[u8]) -> Option<String> {
-        (sid.last() == Some(&0)).then(|| r"NT AUTHORITY\SYSTEM".into())
-    }
 }
 
 #[test]
@@ -195,6 +76,7 @@ fn a_start_is_shown_with_all_that_is_known_and_null_for_the_rest() {
             },
             "parent": {"pid": 4, "key": "0x1", "image": "System"},
             "creator": {"pid": 4, "tid": 8, "key": "0x1", "image": "System"},
+            "creation_status": null,
         })
     );
 }

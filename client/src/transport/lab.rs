@@ -4,7 +4,10 @@ use super::{Fault, Host, RunningProcess, Transport};
 use crate::time::Time;
 use crate::volumes::Volume;
 use ntwatch_lab_link::{self as link, Answer, LinkError, Query, Reply, Request};
-use ntwatch_protocol::ioctl::{READ_EVENTS, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, WIN32_NAME};
+use ntwatch_protocol::ioctl::{
+    READ_EVENTS, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED, STATUS_PRIVILEGE_NOT_HELD,
+    STATUS_QUOTA_EXCEEDED, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, WIN32_NAME,
+};
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -181,6 +184,21 @@ impl Transport for Lab {
         }
     }
 
+    fn process(&self, pid: u32) -> Result<Option<RunningProcess>, Fault> {
+        match self.query(Query::Process(pid))? {
+            Answer::Process(process) => Ok(process.map(running)),
+            other => Err(wrong_answer(&other)),
+        }
+    }
+
+    fn enable_privilege(&self, name: &str) -> Result<(), Fault> {
+        match self.query(Query::EnablePrivilege(name.into()))? {
+            Answer::Status(0) => Ok(()),
+            Answer::Status(status) => Err(from_status(status)),
+            other => Err(wrong_answer(&other)),
+        }
+    }
+
     fn volumes(&self) -> Result<Vec<Volume>, Fault> {
         let volume = |volume: link::Volume| Volume {
             drive: volume.drive,
@@ -273,13 +291,17 @@ fn from_status(status: u32) -> Fault {
         // ACCESS_DENIED
         0xC000_0022 => Fault::AccessDenied,
         STATUS_SHUTDOWN => Fault::ShuttingDown,
+        // PRIVILEGE_NOT_HELD; of AdjustTokenPrivileges, NOT_ALL_ASSIGNED
+        STATUS_PRIVILEGE_NOT_HELD | 0x0000_0106 => Fault::PrivilegeNotHeld,
+        STATUS_NOT_FOUND => Fault::Missing,
+        STATUS_QUOTA_EXCEEDED => Fault::Quota,
         // CANCELLED
         0xC000_0120 => Fault::Stopped,
         STATUS_TOO_MANY_SESSIONS => Fault::NoRoom,
         // INSUFFICIENT_RESOURCES
         0xC000_009A => Fault::NoMemory,
-        // INVALID_DEVICE_REQUEST, NOT_SUPPORTED
-        0xC000_0010 | 0xC000_00BB => Fault::NotSupported,
+        // INVALID_DEVICE_REQUEST
+        0xC000_0010 | STATUS_NOT_SUPPORTED => Fault::NotSupported,
         // INVALID_DEVICE_STATE
         0xC000_0184 => Fault::OutOfOrder,
         // INVALID_PARAMETER
@@ -340,6 +362,10 @@ mod tests {
         for (status, expected) in [
             (0xC000_0034, Fault::NotFound),
             (0xC000_0022, Fault::AccessDenied),
+            (0xC000_0061, Fault::PrivilegeNotHeld),
+            (0x0000_0106, Fault::PrivilegeNotHeld),
+            (0xC000_0225, Fault::Missing),
+            (0xC000_0044, Fault::Quota),
             (0xC000_02FE, Fault::ShuttingDown),
             (0xC000_0120, Fault::Stopped),
             (0xC000_011F, Fault::NoRoom),

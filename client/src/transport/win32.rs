@@ -5,7 +5,8 @@ use std::io;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_BAD_COMMAND, ERROR_DEV_NOT_EXIST, ERROR_FILE_NOT_FOUND,
     ERROR_INVALID_FUNCTION, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_NO_SUCH_DEVICE,
-    ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_SUPPORTED, ERROR_OPERATION_ABORTED, ERROR_PATH_NOT_FOUND,
+    ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ALL_ASSIGNED, ERROR_NOT_ENOUGH_QUOTA, ERROR_NOT_FOUND,
+    ERROR_NOT_SUPPORTED, ERROR_OPERATION_ABORTED, ERROR_PATH_NOT_FOUND, ERROR_PRIVILEGE_NOT_HELD,
     ERROR_SHUTDOWN_IN_PROGRESS, ERROR_TOO_MANY_OPEN_FILES,
 };
 
@@ -15,6 +16,10 @@ pub(crate) fn fault(error: io::Error) -> Fault {
         ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND | ERROR_INVALID_NAME | ERROR_DEV_NOT_EXIST
         | ERROR_NO_SUCH_DEVICE => Fault::NotFound,
         ERROR_ACCESS_DENIED => Fault::AccessDenied,
+        ERROR_PRIVILEGE_NOT_HELD | ERROR_NOT_ALL_ASSIGNED => Fault::PrivilegeNotHeld,
+        ERROR_NOT_FOUND => Fault::Missing,
+        // STATUS_QUOTA_EXCEEDED
+        ERROR_NOT_ENOUGH_QUOTA => Fault::Quota,
         ERROR_SHUTDOWN_IN_PROGRESS => Fault::ShuttingDown,
         ERROR_OPERATION_ABORTED => Fault::Stopped,
         // STATUS_TOO_MANY_OPENED_FILES
@@ -38,6 +43,10 @@ mod tests {
         for (code, expected) in [
             (2, Fault::NotFound),
             (5, Fault::AccessDenied),
+            (1314, Fault::PrivilegeNotHeld),
+            (1300, Fault::PrivilegeNotHeld),
+            (1168, Fault::Missing),
+            (1816, Fault::Quota),
             (1115, Fault::ShuttingDown),
             (995, Fault::Stopped),
             (4, Fault::NoRoom),

@@ -2,6 +2,7 @@
 
 mod device;
 mod machine;
+mod privilege;
 mod process;
 
 pub use device::Device;

@@ -1,6 +1,7 @@
 //! A small machine to test against: a script of what it says, and no kernel behind it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod fake;
 pub(crate) mod machine;
 pub(crate) mod records;
 #[cfg(unix)]

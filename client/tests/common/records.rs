@@ -1,8 +1,11 @@
 //! Records as a driver would write them.
 
+use ntwatch_client::protocol::handle::{self, HandleOpen};
+use ntwatch_client::protocol::image::{self, ImageLoad};
 use ntwatch_client::protocol::lost::{Lost, stage};
 use ntwatch_client::protocol::process::{ProcessExit, ProcessStart, flags, known};
 use ntwatch_client::protocol::record::{FIRST_SEQ, KIND_SLOTS, Kind, RecordHeader, Span};
+use ntwatch_client::protocol::thread::{self, ThreadExit, ThreadStart};
 use ntwatch_client::protocol::writer::{Writer, record_size};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
@@ -86,6 +89,88 @@ pub(crate) fn exit(nth: u64, pid: u32, key: u64) -> Vec<u8> {
     record(Kind::ProcessExit, nth, &[None], |header, spans| {
         fixed.header = header;
         fixed.image = spans[0];
+        fixed
+    })
+}
+
+/// A thread of `process`, started by a thread 8 of `creator`.
+pub(crate) fn thread_start(
+    nth: u64,
+    process: (u32, u64),
+    tid: u32,
+    creator: (u32, u64),
+    start_address: u64,
+) -> Vec<u8> {
+    let mut fixed = ThreadStart::new_zeroed();
+    fixed.known = thread::known::KEY | thread::known::CREATOR_KEY | thread::known::START_ADDRESS;
+    (fixed.pid, fixed.key, fixed.tid) = (process.0, process.1, tid);
+    (fixed.creator_pid, fixed.creator_key, fixed.creator_tid) = (creator.0, creator.1, 8);
+    fixed.start_address = start_address;
+    if process != creator {
+        fixed.flags = thread::flags::REMOTE;
+    }
+    record(Kind::ThreadStart, nth, &[], |header, _| {
+        fixed.header = header;
+        fixed
+    })
+}
+
+pub(crate) fn thread_exit(nth: u64, process: (u32, u64), tid: u32) -> Vec<u8> {
+    let mut fixed = ThreadExit::new_zeroed();
+    (fixed.pid, fixed.key, fixed.tid) = (process.0, process.1, tid);
+    record(Kind::ThreadExit, nth, &[], |header, _| {
+        fixed.header = header;
+        fixed
+    })
+}
+
+/// An image of 64 KiB, mapped into `process` or into the kernel.
+pub(crate) fn image_load(
+    nth: u64,
+    process: Option<(u32, u64)>,
+    base: u64,
+    name: Option<&str>,
+) -> Vec<u8> {
+    let mut fixed = ImageLoad::new_zeroed();
+    (fixed.base, fixed.size) = (base, 0x1_0000);
+    fixed.known = image::known::BASE | image::known::SIZE;
+    (fixed.signature_level, fixed.signature_type) = (12, 3);
+    match process {
+        Some((pid, key)) => {
+            fixed.known |= image::known::PID | image::known::KEY;
+            (fixed.pid, fixed.key) = (pid, key);
+        }
+        None => fixed.flags = image::flags::KERNEL,
+    }
+    let name = name.map(|name| bytes(&utf16(name)));
+    record(Kind::ImageLoad, nth, &[name], |header, spans| {
+        fixed.header = header;
+        fixed.name = spans[0];
+        fixed
+    })
+}
+
+/// A handle from a thread 8 of `source` to `target`, to its thread `tid` if there is one; `change`
+/// makes it another.
+pub(crate) fn handle_open(
+    nth: u64,
+    source: (u32, u64),
+    target: (u32, u64),
+    tid: Option<u32>,
+    change: impl FnOnce(&mut HandleOpen),
+) -> Vec<u8> {
+    let mut fixed = HandleOpen::new_zeroed();
+    fixed.known = handle::known::SOURCE_KEY | handle::known::TARGET_KEY | handle::known::GRANTED;
+    (fixed.source_pid, fixed.source_key, fixed.source_tid) = (source.0, source.1, 8);
+    (fixed.target_pid, fixed.target_key) = target;
+    if let Some(tid) = tid {
+        fixed.flags = handle::flags::THREAD;
+        fixed.target_tid = tid;
+    }
+    (fixed.original, fixed.desired, fixed.granted) = (0x31, 0x30, 0x30);
+    change(&mut fixed);
+    record(Kind::HandleOpen, nth, &[], |header, _| {
+        fixed.header = header;
         fixed
     })
 }

@@ -1,9 +1,10 @@
 //! The words that `ntwatch` understands.
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use ntwatch_client::protocol::record::Kind;
-use ntwatch_client::{DEFAULT_DEVICE, Filter};
+use ntwatch_client::rights::UnknownRight;
+use ntwatch_client::{DEFAULT_DEVICE, Filter, Rights, Select};
 use std::time::Duration;
 
 const EXIT_CODES: &str = "\
@@ -35,6 +36,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("roots").args(["pid", "exclude_pid"]).multiple(true)))]
 pub(crate) struct WatchOptions {
     /// How to show events.
     #[arg(long, value_enum, default_value_t)]
@@ -45,15 +47,48 @@ pub(crate) struct WatchOptions {
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
     events: Vec<Kind>,
 
-    /// Only events about this process; can be given several times.
+    /// Only events about this process, as far as it takes part: a handle is about who opens and
+    /// who is opened, a thread about who starts it, too. Can be given several times.
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pid: Vec<u32>,
+
+    /// No events about this process; can be given several times.
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    exclude_pid: Vec<u32>,
+
+    /// With --pid and --exclude-pid: and about their descendants.
+    #[arg(long, requires = "roots")]
+    tree: bool,
 
     /// Only events about processes with such an image; can be given several times. `*` and `?`
     /// stand for any text and any character, case does not count; without a separator the pattern
     /// is held against the file name alone.
     #[arg(long, value_name = "PATTERN", value_parser = NonEmptyStringValueParser::new())]
     image: Vec<String>,
+
+    /// No events about processes with such an image; can be given several times.
+    #[arg(long, value_name = "PATTERN", value_parser = NonEmptyStringValueParser::new())]
+    exclude_image: Vec<String>,
+
+    /// Of handles, those that ask for one of these rights, to a process or a thread, such as
+    /// `vm-read,terminate` or `0x10`. `default` stands for all that can do more than look, `all`
+    /// for every handle.
+    #[arg(
+        long,
+        value_name = "RIGHTS",
+        value_delimiter = ',',
+        default_value = "default",
+        value_parser = access
+    )]
+    access: Vec<Rights>,
+
+    /// Of threads, only the starts of those that another process started.
+    #[arg(long)]
+    remote_threads: bool,
+
+    /// Of images, only those mapped into a process, not the kernel's.
+    #[arg(long)]
+    user_images: bool,
 
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -95,17 +130,43 @@ pub(crate) enum Format {
 impl WatchOptions {
     /// What to ask the driver for.
     pub(crate) fn filter(&self) -> Filter {
+        let select = |pid: &u32| {
+            let process = Select::pid(*pid);
+            if self.tree {
+                process.with_descendants()
+            } else {
+                process
+            }
+        };
         let mut filter = Filter::new().ring_size(self.ring_size << 20);
-        for kind in &self.events {
-            filter = filter.event(*kind);
+        filter = self.events.iter().copied().fold(filter, Filter::event);
+        filter = self.pid.iter().map(select).fold(filter, Filter::process);
+        filter = self
+            .exclude_pid
+            .iter()
+            .map(select)
+            .fold(filter, Filter::exclude);
+        filter = self.image.iter().fold(filter, Filter::image);
+        filter = self
+            .exclude_image
+            .iter()
+            .fold(filter, Filter::exclude_image);
+        filter = self.access.iter().copied().fold(filter, Filter::access);
+        if self.remote_threads {
+            filter = filter.remote_threads_only();
         }
-        for pid in &self.pid {
-            filter = filter.pid(*pid);
-        }
-        for image in &self.image {
-            filter = filter.image(image);
+        if self.user_images {
+            filter = filter.user_images_only();
         }
         filter
+    }
+}
+
+fn access(word: &str) -> Result<Rights, UnknownRight> {
+    match word {
+        "all" => Ok(Rights::EVERY_OPEN),
+        "default" => Ok(Rights::MORE_THAN_QUERY),
+        name => name.parse(),
     }
 }
 

@@ -34,7 +34,7 @@ impl Summary {
     ) -> Self {
         Self {
             shown,
-            unshown: watch.received().total().saturating_sub(shown),
+            unshown: read_ahead(watch).saturating_sub(shown),
             time,
             shut_down: watch.end() == Some(End::DriverShutdown),
             received: *watch.received(),
@@ -42,6 +42,12 @@ impl Summary {
             stats,
         }
     }
+}
+
+/// Of the kinds that are shown, all that came.
+fn read_ahead(watch: &Watch) -> u64 {
+    let shown = Kind::EVENTS.into_iter().filter(|kind| watch.shows(*kind));
+    shown.map(|kind| watch.received().0[kind.index()]).sum()
 }
 
 impl fmt::Display for Summary {

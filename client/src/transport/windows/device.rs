@@ -1,6 +1,6 @@
 //! The device's handle.
 
-use super::{machine, process};
+use super::{machine, privilege, process};
 use crate::transport::win32::fault;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::volumes::Volume;
@@ -141,6 +141,14 @@ impl Transport for Device {
 
     fn processes(&self) -> Result<Vec<RunningProcess>, Fault> {
         process::snapshot()
+    }
+
+    fn process(&self, pid: u32) -> Result<Option<RunningProcess>, Fault> {
+        Ok(process::process(pid))
+    }
+
+    fn enable_privilege(&self, name: &str) -> Result<(), Fault> {
+        privilege::enable(name)
     }
 
     fn volumes(&self) -> Result<Vec<Volume>, Fault> {

@@ -6,8 +6,9 @@ use crate::transport::telemetry::Telemetry;
 use crate::transport::{Fault, RunningProcess};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use windows_sys::Wdk::System::Threading::{
-    NtQueryInformationProcess, PROCESSINFOCLASS, ProcessProtectionInformation,
-    ProcessSubsystemInformation, ProcessTelemetryIdInformation, ProcessWow64Information,
+    NtQueryInformationProcess, PROCESSINFOCLASS, ProcessBasicInformation,
+    ProcessProtectionInformation, ProcessSubsystemInformation, ProcessTelemetryIdInformation,
+    ProcessWow64Information,
 };
 use windows_sys::Win32::Foundation::{
     INVALID_HANDLE_VALUE, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
@@ -21,25 +22,24 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, OpenProcessToken, PROCESS_QUERY_LIMITED_INFORMATION,
+    OpenProcess, OpenProcessToken, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
 };
 
 /// The processes that run now and that can be opened (all but the idle process and a few of the
 /// kernel's own, for an administrator), in order of creation.
 pub(super) fn snapshot() -> Result<Vec<RunningProcess>, Fault> {
-    let mut processes: Vec<RunningProcess> = pids()?
-        .into_iter()
-        .filter_map(|(pid, parent_pid)| {
-            let process = open(pid)?;
-            facts(&process, pid, parent_pid)
-        })
-        .collect();
+    let mut processes: Vec<_> = pids()?.into_iter().filter_map(process).collect();
     processes.sort_by_key(|process| process.create_time);
     Ok(processes)
 }
 
-/// Pids and parents' pids (page "CreateToolhelp32Snapshot function").
-fn pids() -> Result<Vec<(u32, u32)>, Fault> {
+/// The process that has this pid now, if it can be opened.
+pub(super) fn process(pid: u32) -> Option<RunningProcess> {
+    facts(&open(pid)?, pid)
+}
+
+/// Page "CreateToolhelp32Snapshot function".
+fn pids() -> Result<Vec<u32>, Fault> {
     // SAFETY: takes no pointers.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
     if snapshot == INVALID_HANDLE_VALUE {
@@ -55,7 +55,7 @@ fn pids() -> Result<Vec<(u32, u32)>, Fault> {
     // SAFETY: `entry` is ours and says its size.
     let mut more = unsafe { Process32FirstW(snapshot.as_raw_handle(), &raw mut entry) };
     while more != 0 {
-        pids.push((entry.th32ProcessID, entry.th32ParentProcessID));
+        pids.push(entry.th32ProcessID);
         // SAFETY: as above.
         more = unsafe { Process32NextW(snapshot.as_raw_handle(), &raw mut entry) };
     }
@@ -71,7 +71,7 @@ fn open(pid: u32) -> Option<OwnedHandle> {
 }
 
 /// All that can be asked about a process; `None` without its start key, for it is nobody then.
-fn facts(process: &OwnedHandle, pid: u32, parent_pid: u32) -> Option<RunningProcess> {
+fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
     let answer = telemetry(process)?;
     let telemetry = Telemetry(&answer);
     let token = token(process);
@@ -80,7 +80,7 @@ fn facts(process: &OwnedHandle, pid: u32, parent_pid: u32) -> Option<RunningProc
         pid,
         key: telemetry.start_key()?,
         create_time: telemetry.create_time().and_then(Time::known),
-        parent_pid: (parent_pid != 0).then_some(parent_pid),
+        parent_pid: parent_pid(process).filter(|pid| *pid != 0),
         parent_key: None,
         image: telemetry.image_path(),
         command_line: telemetry.command_line(),
@@ -94,6 +94,16 @@ fn facts(process: &OwnedHandle, pid: u32, parent_pid: u32) -> Option<RunningProc
         wow64: query(process, ProcessWow64Information).map(|peb| usize::from_le_bytes(peb) != 0),
         subsystem: query(process, ProcessSubsystemInformation).map(u32::from_le_bytes),
     })
+}
+
+/// `PROCESS_BASIC_INFORMATION.InheritedFromUniqueProcessId`; pids have 32 bits.
+fn parent_pid(process: &OwnedHandle) -> Option<u32> {
+    const SIZE: usize = size_of::<PROCESS_BASIC_INFORMATION>();
+    const FIELD: usize =
+        std::mem::offset_of!(PROCESS_BASIC_INFORMATION, InheritedFromUniqueProcessId);
+    let answer = query::<SIZE>(process, ProcessBasicInformation)?;
+    let pid = answer.get(FIELD..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*pid))
 }
 
 /// A fact of a size that is known.

@@ -1,0 +1,223 @@
+//! Events as a user of ntwatch sees them: joined, with names and DOS paths.
+//!
+//! Every type serialises to JSON exactly as schema 1 says (`schema/ntwatch-1.schema.json`). A
+//! fact that Windows did not give is `None`, and `null` in JSON. UTF-16 that is not well formed
+//! has U+FFFD where a surrogate has no partner.
+
+mod handle;
+mod image;
+mod process;
+mod thread;
+
+pub use handle::{Access, Duplicate, HandleOpen, Operation, ProcessId, Target, TargetType};
+pub use image::{Image, ImageLoad, SignatureLevel, SignatureType};
+pub use process::{
+    ExitedProcess, Integrity, Process, ProcessExit, ProcessRef, ProcessStart, Protection,
+    Subsystem, ThreadRef,
+};
+pub use thread::{Thread, ThreadExit, ThreadStart};
+
+use crate::time::Time;
+use ntwatch_protocol::record::{Kind, PerKind};
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// The version of the JSON schema.
+pub const SCHEMA: u32 = 1;
+
+/// One thing that happened, or one process that ran already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Unique within the stream. The driver's begin at [`ntwatch_protocol::record::FIRST_SEQ`];
+    /// what the client says of itself is numbered from 0.
+    pub seq: u64,
+    /// When it was captured.
+    pub time: Time,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What an [`Event`] tells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Body {
+    /// Always first.
+    Session {
+        /// Who speaks.
+        session: SessionInfo,
+    },
+    /// A process that ran when the stream began; told of once. Its [`Body::ProcessStart`] may
+    /// follow, if it was captured for another session and not yet handed out.
+    ProcessRunning(Box<ProcessStart>),
+    /// A process was created.
+    ProcessStart(Box<ProcessStart>),
+    /// A process ended.
+    ProcessExit(ProcessExit),
+    /// A thread was created.
+    ThreadStart(Box<ThreadStart>),
+    /// A thread ended.
+    ThreadExit(Box<ThreadExit>),
+    /// A program, a library or a driver was mapped to be run.
+    ImageLoad(Box<ImageLoad>),
+    /// A handle to a process or a thread was made, or refused.
+    HandleOpen(Box<HandleOpen>),
+    /// Events are missing here.
+    Lost(Lost),
+}
+
+impl Body {
+    /// The word for it, `event` in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Body::Session { .. } => "session",
+            Body::ProcessRunning(_) => "process_running",
+            Body::ProcessStart(_) => Kind::ProcessStart.name(),
+            Body::ProcessExit(_) => Kind::ProcessExit.name(),
+            Body::ThreadStart(_) => Kind::ThreadStart.name(),
+            Body::ThreadExit(_) => Kind::ThreadExit.name(),
+            Body::ImageLoad(_) => Kind::ImageLoad.name(),
+            Body::HandleOpen(_) => Kind::HandleOpen.name(),
+            Body::Lost(_) => Kind::Lost.name(),
+        }
+    }
+
+    /// Which of the driver's events this is, if it is one.
+    #[must_use]
+    pub const fn kind(&self) -> Option<Kind> {
+        match self {
+            Body::ProcessStart(_) => Some(Kind::ProcessStart),
+            Body::ProcessExit(_) => Some(Kind::ProcessExit),
+            Body::ThreadStart(_) => Some(Kind::ThreadStart),
+            Body::ThreadExit(_) => Some(Kind::ThreadExit),
+            Body::ImageLoad(_) => Some(Kind::ImageLoad),
+            Body::HandleOpen(_) => Some(Kind::HandleOpen),
+            Body::Session { .. } | Body::ProcessRunning(_) | Body::Lost(_) => None,
+        }
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            seq: u64,
+            time: Time,
+            event: &'static str,
+            #[serde(flatten)]
+            body: &'a Body,
+        }
+        let line = Line {
+            seq: self.seq,
+            time: self.time,
+            event: self.body.name(),
+            body: &self.body,
+        };
+        line.serialize(serializer)
+    }
+}
+
+/// The machine, the driver and the client behind a stream.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionInfo {
+    /// Differs for each load of the driver.
+    pub driver_load_id: Hex,
+    /// When the machine was started.
+    pub boot_time: Option<Time>,
+    /// The machine's name.
+    pub host: String,
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Major, minor, patch, build.
+    pub driver_version: String,
+    /// Of this crate.
+    pub client_version: &'static str,
+}
+
+/// Events are missing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lost {
+    /// Where they were lost.
+    pub stage: Stage,
+    /// How many of each kind.
+    #[serde(rename = "lost")]
+    pub counts: Counts,
+    /// See [`ntwatch_protocol::lost::Lost`].
+    pub first_seq: u64,
+    /// See [`ntwatch_protocol::lost::Lost`].
+    pub last_seq: u64,
+}
+
+/// Where events can be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The driver's capture ring was full: no session has them.
+    Capture,
+    /// This session's ring was full: it was not read fast enough.
+    Session,
+}
+
+/// How many events of each kind. In JSON an object that leaves out what is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub PerKind);
+
+impl Counts {
+    /// The kinds of which there is any, and how many. A kind that this version does not know is
+    /// given by its number, as `kind_7`.
+    pub fn iter(&self) -> impl Iterator<Item = (KindName, u64)> + '_ {
+        (0u16..)
+            .zip(self.0)
+            .filter(|(_, count)| *count != 0)
+            .map(|(index, count)| (KindName(index), count))
+    }
+
+    /// Of all kinds together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// The number of a kind, shown as its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindName(u16);
+
+impl fmt::Display for KindName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Kind::from_wire(self.0) {
+            Some(kind) => f.pad(kind.name()),
+            None => f.pad(&format!("kind_{}", self.0)),
+        }
+    }
+}
+
+impl Serialize for KindName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A number that JSON's readers may not hold exactly, shown as `0x…`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Hex(pub u64);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

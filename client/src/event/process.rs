@@ -1,0 +1,184 @@
+//! Processes, and how other events refer to them.
+
+use super::Hex;
+use crate::time::Time;
+use ntwatch_protocol::process::subsystem;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::sync::Arc;
+
+/// A process with all that is known about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessStart {
+    /// The process itself.
+    pub process: Process,
+    /// The process that it inherits from; a creator may name another than itself.
+    pub parent: Option<ProcessRef>,
+    /// The thread that created it; not known of a process that ran already.
+    pub creator: Option<ThreadRef>,
+    /// NTSTATUS: what another driver has refused the creation with, so that nothing of it runs.
+    pub creation_status: Option<u32>,
+}
+
+/// Facts of a process, as of its start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Process {
+    /// Process id, used again once the process is gone.
+    pub pid: u32,
+    /// Start key: with the pid, never used again.
+    pub key: Hex,
+    /// When it was created.
+    pub create_time: Option<Time>,
+    /// DOS path where the volume is mapped, else NT path; for WSL the Linux path.
+    pub image: Option<Arc<str>>,
+    /// Was it started by the file's exact name (`FileOpenNameAvailable`)?
+    pub image_exact: Option<bool>,
+    /// As passed to it; for WSL the arguments, each ended by a NUL.
+    pub command_line: Option<String>,
+    /// Terminal Services session.
+    pub session: Option<u32>,
+    /// `DOMAIN\name`, or the SID if no account bears it.
+    pub user: Option<Arc<str>>,
+    /// The logon session's LUID.
+    pub logon_id: Option<Hex>,
+    /// Integrity level.
+    pub integrity: Option<Integrity>,
+    /// Is the token elevated?
+    pub elevated: Option<bool>,
+    /// Protection level.
+    pub protection: Option<Protection>,
+    /// A 32-bit process on 64-bit Windows?
+    pub wow64: Option<bool>,
+    /// Win32 or WSL.
+    pub subsystem: Option<Subsystem>,
+}
+
+/// A process that an event refers to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessRef {
+    /// Process id.
+    pub pid: u32,
+    /// Start key.
+    pub key: Option<Hex>,
+    /// As [`Process::image`].
+    pub image: Option<Arc<str>>,
+}
+
+/// A thread that an event refers to: who acted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ThreadRef {
+    /// Its process id.
+    pub pid: u32,
+    /// Its thread id.
+    pub tid: u32,
+    /// Start key of its process.
+    pub key: Option<Hex>,
+    /// As [`Process::image`], of its process.
+    pub image: Option<Arc<str>>,
+}
+
+/// A process ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessExit {
+    /// Which one.
+    pub process: ExitedProcess,
+    /// The exit code or NTSTATUS that it ended with.
+    pub exit_status: u32,
+}
+
+/// What is said again of a process that ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExitedProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Start key.
+    pub key: Hex,
+    /// When it was created.
+    pub create_time: Option<Time>,
+    /// As [`Process::image`].
+    pub image: Option<Arc<str>>,
+}
+
+/// An integrity level, the last part of its SID (page "Mandatory Integrity Control"): a word for
+/// the ones that Windows names, else `0x…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Integrity(pub u32);
+
+impl fmt::Display for Integrity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            0x0000 => "untrusted",
+            0x1000 => "low",
+            0x2000 => "medium",
+            0x2100 => "medium_plus",
+            0x3000 => "high",
+            0x4000 => "system",
+            0x5000 => "protected",
+            other => return write!(f, "{other:#x}"),
+        })
+    }
+}
+
+impl Serialize for Integrity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// `PS_PROTECTION`: `none`, or the signer and how far it goes, such as `antimalware_light` or
+/// `windows_tcb`; else `0x…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection(pub u8);
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Type in bits 0 to 2, audit in bit 3, signer in bits 4 to 7.
+        let light = match self.0 & 0x7 {
+            0 => return f.write_str("none"),
+            1 => "_light",
+            2 => "",
+            _ => return write!(f, "{:#x}", self.0),
+        };
+        let signer = match self.0 >> 4 {
+            0 => "no_signer",
+            1 => "authenticode",
+            2 => "code_gen",
+            3 => "antimalware",
+            4 => "lsa",
+            5 => "windows",
+            6 => "windows_tcb",
+            7 => "windows_system",
+            8 => "app",
+            _ => return write!(f, "{:#x}", self.0),
+        };
+        write!(f, "{signer}{light}")
+    }
+}
+
+impl Serialize for Protection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Whose process it is (page "SUBSYSTEM_INFORMATION_TYPE").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subsystem {
+    /// A Windows process.
+    Win32,
+    /// A Linux process, of the Windows Subsystem for Linux.
+    Wsl,
+}
+
+impl Subsystem {
+    /// `None` for a value that this version does not know.
+    #[must_use]
+    pub const fn from_wire(value: u32) -> Option<Self> {
+        match value {
+            subsystem::WIN32 => Some(Self::Win32),
+            subsystem::WSL => Some(Self::Wsl),
+            _ => None,
+        }
+    }
+}

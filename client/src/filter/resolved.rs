@@ -1,0 +1,379 @@
+//! A filter in the driver's terms: drives turned to devices, pids to processes.
+
+use super::{Filter, Select, pattern};
+use crate::error::FilterError;
+use crate::snapshot::{Snapshot, identity};
+use crate::transport::RunningProcess;
+use crate::volumes::Volumes;
+use ntwatch_protocol::configure::{
+    AccessMasks, Clause, ConfigureHeader, MAX_CLAUSES, MAX_CONFIGURE_SIZE, MAX_PATTERN_UNITS,
+    MAX_RING_SIZE, MIN_RING_SIZE, Selector, selector,
+};
+use ntwatch_protocol::record::Kind;
+use ntwatch_protocol::wide::Wide;
+use zerocopy::IntoBytes;
+
+/// A [`Filter`], on a machine.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// What the user has named comes first, then descendants that run already.
+    selectors: Vec<Selector>,
+    named: usize,
+    images: Vec<String>,
+    excluded_images: Vec<String>,
+    filter: Filter,
+}
+
+impl Filter {
+    /// The filter as the driver gets it, with those for pids who bear them in `running`.
+    pub(crate) fn resolve(
+        &self,
+        volumes: &Volumes,
+        running: &Snapshot,
+    ) -> Result<Resolved, FilterError> {
+        let ring = self.ring_size;
+        if ring != 0 && !(ring.is_power_of_two() && (MIN_RING_SIZE..=MAX_RING_SIZE).contains(&ring))
+        {
+            return Err(FilterError::RingSize(ring));
+        }
+        let device_patterns = |patterns: &[String]| -> Result<Vec<String>, FilterError> {
+            let resolved = patterns.iter().map(|text| device_pattern(text, volumes));
+            resolved.collect()
+        };
+        let selector = |select: &Select, exclude| Selector {
+            pid: select.pid,
+            flags: if select.descendants {
+                exclude | selector::DESCENDANTS
+            } else {
+                exclude
+            },
+            key: running.bearer(select.pid).map_or(0, |bearer| bearer.key),
+        };
+        let included = self.included.iter().map(|select| selector(select, 0));
+        let excluded = self.excluded.iter();
+        let excluded = excluded.map(|select| selector(select, selector::EXCLUDE));
+        let selectors: Vec<_> = included.chain(excluded).collect();
+        let mut resolved = Resolved {
+            named: selectors.len(),
+            selectors,
+            images: device_patterns(&self.images)?,
+            excluded_images: device_patterns(&self.excluded_images)?,
+            filter: self.clone(),
+        };
+        resolved.follow(running);
+        Ok(resolved)
+    }
+}
+
+/// The pattern for the driver, which knows no drives.
+fn device_pattern(pattern: &str, volumes: &Volumes) -> Result<String, FilterError> {
+    if pattern.is_empty() {
+        return Err(FilterError::EmptyPattern);
+    }
+    let resolved = volumes
+        .nt_pattern(pattern)
+        .ok_or_else(|| FilterError::NoSuchDrive(pattern.into()))?;
+    if resolved.encode_utf16().count() > MAX_PATTERN_UNITS {
+        return Err(FilterError::LongPattern(pattern.into()));
+    }
+    Ok(resolved.into_owned())
+}
+
+impl Resolved {
+    /// Names the descendants that run already: the driver knows only those that start under its
+    /// eyes. Was one not named before?
+    pub(crate) fn follow(&mut self, running: &Snapshot) -> bool {
+        let before = self.selectors.len();
+        for nth in 0..self.named {
+            let root = self.selectors[nth];
+            if root.flags & selector::DESCENDANTS == 0 {
+                continue;
+            }
+            let key = match root.key {
+                0 => running.bearer(root.pid).map(|bearer| bearer.key),
+                key => Some(key),
+            };
+            let Some(key) = key else { continue };
+            let family = running.descendants((root.pid, key));
+            for (pid, key) in running.processes().iter().map(identity) {
+                let flags = root.flags;
+                let descendant = Selector { pid, flags, key };
+                if family.contains(&(pid, key)) && !self.selectors.contains(&descendant) {
+                    self.selectors.push(descendant);
+                }
+            }
+        }
+        self.selectors.len() > before
+    }
+
+    /// The kinds that the driver is asked for.
+    pub(crate) const fn mask(&self) -> u32 {
+        self.filter.shown() | Kind::PROCESS_EVENTS
+    }
+
+    /// The input of CONFIGURE.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, FilterError> {
+        let mut clauses = Clauses::default();
+        for selector in &self.selectors {
+            clauses.add(&Clause::Process(*selector));
+        }
+        for image in &self.images {
+            clauses.add(&Clause::Image(Wide::new(utf16(image).as_bytes())));
+        }
+        for image in &self.excluded_images {
+            clauses.add(&Clause::ExcludeImage(Wide::new(utf16(image).as_bytes())));
+        }
+        if let Some(rights) = self.filter.access {
+            let (process, thread) = (rights.process, rights.thread);
+            clauses.add(&Clause::Access(AccessMasks { process, thread }));
+        }
+        if self.filter.remote_threads {
+            clauses.add(&Clause::RemoteThreads);
+        }
+        if self.filter.user_images {
+            clauses.add(&Clause::UserImages);
+        }
+        let size = size_of::<ConfigureHeader>() + clauses.bytes.len();
+        if clauses.count > MAX_CLAUSES || size > MAX_CONFIGURE_SIZE {
+            return Err(FilterError::TooLarge);
+        }
+        let header = ConfigureHeader {
+            size: size as u32,
+            event_mask: self.mask(),
+            ring_size: self.filter.ring_size,
+            clauses: clauses.count,
+        };
+        Ok([header.as_bytes(), &clauses.bytes].concat())
+    }
+
+    /// Would the driver let an event about this process through?
+    pub(crate) fn passes(&self, process: &RunningProcess) -> bool {
+        let mentioned = |exclude| {
+            let mut selectors = self.selectors_of(exclude);
+            selectors.any(|named| {
+                named.pid == process.pid && (named.key == 0 || named.key == process.key)
+            })
+        };
+        let depicted = |patterns: &[String]| {
+            let image = process.image.as_deref();
+            image.is_some_and(|image| patterns.iter().any(|text| pattern::names(text, image)))
+        };
+        (self.selectors_of(0).next().is_none() || mentioned(0))
+            && !mentioned(selector::EXCLUDE)
+            && (self.images.is_empty() || depicted(&self.images))
+            && !depicted(&self.excluded_images)
+    }
+
+    /// Those that include (0), or those that exclude.
+    fn selectors_of(&self, exclude: u32) -> impl Iterator<Item = &Selector> {
+        let selectors = self.selectors.iter();
+        selectors.filter(move |named| named.flags & selector::EXCLUDE == exclude)
+    }
+}
+
+/// The clauses of a CONFIGURE, one after another.
+#[derive(Default)]
+struct Clauses {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl Clauses {
+    fn add(&mut self, clause: &Clause<'_>) {
+        clause.write(&mut self.bytes);
+        self.count += 1;
+    }
+}
+
+fn utf16(text: &str) -> Vec<u16> {
+    text.encode_utf16().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rights::Rights;
+    use crate::time::Time;
+    use crate::volumes::Volume;
+    use ntwatch_protocol::configure::Configure;
+    use proptest::prelude::*;
+
+    fn volumes() -> Volumes {
+        Volumes::new(vec![Volume {
+            drive: "C:".into(),
+            device: r"\Device\HarddiskVolume3".into(),
+        }])
+    }
+
+    fn nobody() -> Snapshot {
+        Snapshot::new(Vec::new())
+    }
+
+    fn process(pid: u32, parent: u32) -> RunningProcess {
+        RunningProcess {
+            pid,
+            key: u64::from(pid) << 32,
+            create_time: Some(Time(i64::from(pid))),
+            parent_pid: Some(parent),
+            image: Some(r"\Device\HarddiskVolume3\Windows\System32\cmd.exe".into()),
+            ..RunningProcess::default()
+        }
+    }
+
+    fn bytes(filter: &Filter, running: &Snapshot) -> Result<Vec<u8>, FilterError> {
+        filter.resolve(&volumes(), running)?.to_bytes()
+    }
+
+    /// The processes that the driver is told of, as (pid, key, flags).
+    fn told(resolved: &Resolved) -> Vec<(u32, u64, u32)> {
+        let bytes = resolved.to_bytes().unwrap();
+        let configure = Configure::parse(&bytes).unwrap();
+        let clauses = configure.clauses();
+        clauses
+            .filter_map(|clause| match clause {
+                Clause::Process(selector) => Some((selector.pid, selector.key, selector.flags)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_driver_reads_what_the_client_asks_for(
+            pids in prop::collection::vec((any::<u32>(), any::<bool>(), any::<bool>()), 0..20),
+            images in prop::collection::vec(("[^\\\\:]{1,40}", any::<bool>()), 0..20),
+            access: Option<(u32, u32)>,
+            remote: bool,
+            user: bool,
+            ring in 20u32..=26,
+        ) {
+            let mut filter = Filter::new().event(Kind::HandleOpen).ring_size(1 << ring);
+            for (pid, descendants, exclude) in &pids {
+                let mut select = Select::pid(*pid);
+                if *descendants {
+                    select = select.with_descendants();
+                }
+                filter = if *exclude { filter.exclude(select) } else { filter.process(select) };
+            }
+            for (image, exclude) in &images {
+                filter = if *exclude { filter.exclude_image(image) } else { filter.image(image) };
+            }
+            if let Some((process, thread)) = access {
+                filter = filter.access(Rights { process, thread });
+            }
+            if remote {
+                filter = filter.remote_threads_only();
+            }
+            if user {
+                filter = filter.user_images_only();
+            }
+            let bytes = bytes(&filter, &nobody()).unwrap();
+            let configure = Configure::parse(&bytes).unwrap();
+            prop_assert_eq!(configure.ring_size, 1 << ring);
+            // Names are joined by starts and exits, shown or not.
+            let mask = Kind::HandleOpen.bit() | Kind::PROCESS_EVENTS;
+            prop_assert_eq!(configure.event_mask, mask);
+
+            let (mut read_pids, mut read_images) = (Vec::new(), Vec::new());
+            let (mut read_access, mut read_remote, mut read_user) = (None, false, false);
+            for clause in configure.clauses() {
+                match clause {
+                    Clause::Process(Selector { pid, flags, key }) => {
+                        prop_assert_eq!(key, 0, "nobody runs");
+                        let has = |bit| flags & bit != 0;
+                        let exclude = has(selector::EXCLUDE);
+                        read_pids.push((pid, has(selector::DESCENDANTS), exclude));
+                    }
+                    Clause::Image(image) => read_images.push((image.to_string(), false)),
+                    Clause::ExcludeImage(image) => read_images.push((image.to_string(), true)),
+                    Clause::Access(masks) => read_access = Some((masks.process, masks.thread)),
+                    Clause::RemoteThreads => read_remote = true,
+                    Clause::UserImages => read_user = true,
+                }
+            }
+            let (mut pids, mut images) = (pids, images);
+            pids.sort_by_key(|(.., exclude)| *exclude);
+            images.sort_by_key(|(_, exclude)| *exclude);
+            prop_assert_eq!(read_pids, pids);
+            prop_assert_eq!(read_images, images);
+            prop_assert_eq!((read_access, read_remote, read_user), (access, remote, user));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_said_before_the_driver_is_bothered() {
+        let refused = |filter: Filter| bytes(&filter, &nobody()).unwrap_err();
+        assert_eq!(refused(Filter::new().image("")), FilterError::EmptyPattern);
+        assert_eq!(
+            refused(Filter::new().ring_size(3 << 20)),
+            FilterError::RingSize(3 << 20)
+        );
+        let drive = FilterError::NoSuchDrive(r"Q:\x".into());
+        assert_eq!(refused(Filter::new().exclude_image(r"Q:\x")), drive);
+        let long = "x".repeat(MAX_PATTERN_UNITS + 1);
+        assert_eq!(
+            refused(Filter::new().image(&long)),
+            FilterError::LongPattern(long)
+        );
+        let many = (0..=MAX_CLAUSES).fold(Filter::new(), Filter::process);
+        assert_eq!(refused(many), FilterError::TooLarge);
+    }
+
+    #[test]
+    fn a_running_process_passes_the_filter_that_its_events_pass() {
+        let running = Snapshot::new(vec![process(8, 4)]);
+        let passes = |filter: Filter| {
+            let resolved = filter.resolve(&volumes(), &running).unwrap();
+            resolved.passes(&process(8, 4))
+        };
+        assert!(passes(Filter::new()));
+        assert!(passes(Filter::new().process(4).process(8)));
+        assert!(passes(Filter::new().image("calc.exe").image("CMD.*")));
+        assert!(passes(Filter::new().image(r"c:\windows\*\c?d.exe")));
+        assert!(passes(Filter::new().exclude(4).exclude_image("calc.exe")));
+        assert!(!passes(Filter::new().process(8).image("calc.exe")));
+        assert!(!passes(Filter::new().image("windows")));
+        assert!(!passes(Filter::new().exclude(8)));
+        assert!(!passes(Filter::new().process(8).exclude_image("cmd.exe")));
+    }
+
+    #[test]
+    fn a_pid_is_the_process_that_has_it_or_else_whoever_gets_it() {
+        let running = Snapshot::new(vec![process(8, 4)]);
+        let filter = Filter::new().process(8).exclude(12);
+        let resolved = filter.resolve(&volumes(), &running).unwrap();
+        assert_eq!(
+            told(&resolved),
+            [(8, 8 << 32, 0), (12, 0, selector::EXCLUDE)]
+        );
+        let mut later = process(8, 4);
+        later.key += 1;
+        assert!(!resolved.passes(&later), "another bearer of the pid");
+    }
+
+    #[test]
+    fn descendants_that_run_are_named_and_so_are_those_found_later() {
+        let family = |pids: &[(u32, u32)]| {
+            Snapshot::new(
+                pids.iter()
+                    .map(|(pid, parent)| process(*pid, *parent))
+                    .collect(),
+            )
+        };
+        let filter = Filter::new().process(Select::pid(8).with_descendants());
+        let before = family(&[(4, 0), (8, 4), (12, 8), (16, 4)]);
+        let mut resolved = filter.resolve(&volumes(), &before).unwrap();
+        let all = selector::DESCENDANTS;
+        let known = [(8, 8 << 32, all), (12, 12 << 32, all)];
+        assert_eq!(told(&resolved), known);
+        assert!(!resolved.follow(&before), "nobody is new");
+        assert!(resolved.passes(&process(12, 8)) && !resolved.passes(&process(16, 4)));
+
+        let after = family(&[(4, 0), (8, 4), (12, 8), (16, 4), (20, 12)]);
+        assert!(resolved.follow(&after));
+        assert_eq!(
+            told(&resolved),
+            [&known[..], &[(20, 20 << 32, all)]].concat()
+        );
+    }
+}
