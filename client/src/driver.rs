@@ -3,6 +3,7 @@
 use crate::device;
 use crate::error::Error;
 use crate::filter::Filter;
+use crate::names::Names;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::watch::Watch;
 use ntwatch_protocol::PROTOCOL_MAJOR;
@@ -89,6 +90,17 @@ impl Driver {
         self.transport
             .process(pid)
             .map_err(self.cannot("ask about a process"))
+    }
+
+    /// What a process is called: its image's DOS path where the volume is mapped, else the NT
+    /// path. `None` if it has ended, or Windows does not tell.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the machine does not say which volumes there are.
+    pub fn image(&self, pid: u32, key: u64) -> Result<Option<Arc<str>>, Error> {
+        let names = Names::new(Arc::clone(&self.transport));
+        let mut names = names.map_err(self.cannot("ask for volumes"))?;
+        Ok(names.of_process((pid, key)))
     }
 
     /// The counters of the driver and of this handle's session.

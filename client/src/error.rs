@@ -1,6 +1,6 @@
 //! What can go wrong: the thing, the reason, and what to do.
 
-use crate::rights::Rights;
+use crate::rights::{self, Rights};
 use crate::transport::Fault;
 use ntwatch_protocol::reader::ReadError;
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
@@ -155,17 +155,19 @@ pub enum RuleError {
     NotDeniable(Rights),
 }
 
-fn not_deniable(rights: Rights) -> String {
-    let lacking = |asked: u32, deniable: u32| asked & !deniable;
-    let refused = Rights {
-        process: lacking(rights.process, Rights::DENIABLE.process),
-        thread: lacking(rights.thread, Rights::DENIABLE.thread),
+fn not_deniable(asked: Rights) -> String {
+    let refused = asked.without(Rights::DENIABLE);
+    let to_process = format!("{} to a process", rights::of_process(refused.process));
+    let to_thread = format!("{} to a thread", rights::of_thread(refused.thread));
+    let refused = match (refused.process, refused.thread) {
+        (_, 0) => to_process,
+        (0, _) => to_thread,
+        _ => format!("{to_process} and {to_thread}"),
     };
-    let list = |rights: Rights| rights.words().collect::<Vec<_>>().join(", ");
+    let deniable: Vec<_> = Rights::DENIABLE.words().collect();
     format!(
-        "Windows lets no driver deny {}; what can be denied: {}",
-        list(refused),
-        list(Rights::DENIABLE)
+        "Windows lets no driver deny {refused}; what can be denied: {}",
+        deniable.join(", ")
     )
 }
 

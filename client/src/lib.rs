@@ -43,7 +43,7 @@ pub mod volumes;
 pub mod watch;
 
 pub use driver::Driver;
-pub use error::{Error, FilterError};
+pub use error::{Error, FilterError, RuleError};
 pub use event::{Body, Event};
 pub use filter::{Filter, Select};
 pub use ntwatch_protocol as protocol;

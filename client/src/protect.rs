@@ -44,7 +44,7 @@ impl Driver {
         if rule.deny.is_empty() {
             return Err(RuleError::Nothing.into());
         }
-        if rule.deny.and(Rights::DENIABLE) != rule.deny {
+        if !rule.deny.without(Rights::DENIABLE).is_empty() {
             return Err(RuleError::NotDeniable(rule.deny).into());
         }
         let input = wire::Rule {

@@ -53,6 +53,15 @@ impl Rights {
         }
     }
 
+    /// These, but for those.
+    #[must_use]
+    pub const fn without(self, those: Self) -> Self {
+        Self {
+            process: self.process & !those.process,
+            thread: self.thread & !those.thread,
+        }
+    }
+
     /// Is there none?
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -21,9 +21,9 @@ use std::time::Duration;
 const READ_SIZE: usize = 2 * MAX_RECORD_SIZE;
 /// Buffers in turn: one is read into while another is joined and the third waits.
 const BUFFERS: usize = 3;
-/// How often the driver is told of the running descendants of a process: whoever began between a
-/// snapshot and CONFIGURE is found by the next snapshot.
-const FAMILY_ROUNDS: usize = 4;
+/// How often, at most, the driver is told of the running descendants of a process: whoever begins
+/// between a snapshot and the CONFIGURE after it is found by the next snapshot.
+const FAMILY_ROUNDS: u32 = 8;
 /// When nothing came for so long, the start of a process that runs already will not come.
 const SILENCE: Duration = Duration::from_millis(100);
 
@@ -104,14 +104,15 @@ impl Watch {
         let at_start = driver.stats()?;
         // From here on the driver's ring fills; the snapshot may take its time.
         let reader = Reader::start(Arc::clone(transport));
-        let mut after = snapshot()?;
-        for _ in 1..FAMILY_ROUNDS {
-            if !resolved.follow(&after) {
-                break;
+        let mut rounds = 1..FAMILY_ROUNDS;
+        let after = loop {
+            let told_at = driver.host()?.now;
+            let running = snapshot()?;
+            if !resolved.follow(&running, Some(told_at)) || rounds.next().is_none() {
+                break running;
             }
             configure(&resolved)?;
-            after = snapshot()?;
-        }
+        };
         // Who does not want starts does not want to know what started earlier.
         let wanted = shown & Kind::ProcessStart.bit() != 0;
         joiner.snapshots(&before, &after, |process| {

@@ -5,44 +5,12 @@ mod common;
 
 use common::assert_of_schema;
 use common::machine::{AtEnd, Machine, STATUS_ACCESS_DENIED};
+use common::program::{assert_fails, ntwatch, run, text};
 use common::records::{Start, exit, lost, start};
 use common::serve::Server;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Output, Stdio};
-
-/// `ntwatch` with these arguments, at this server or at none.
-fn ntwatch(server: Option<&Server>, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ntwatch"));
-    if let Some(server) = server {
-        command.args(["--device", &server.device()]);
-    }
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn run(machine: Machine, args: &[&str]) -> Output {
-    let server = Server::start(machine);
-    ntwatch(Some(&server), args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// Checks an exit code, and that each word is said on standard error and none on standard output.
-fn assert_fails(output: &Output, code: i32, words: &[&str]) {
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert_eq!(text(&output.stdout), "", "{said}");
-    for word in words {
-        assert!(said.contains(word), "not a word of {word:?} in:\n{said}");
-    }
-}
+use std::process::{Command, Output};
 
 fn events(output: &Output) -> Vec<Value> {
     text(&output.stdout)
@@ -267,6 +235,8 @@ fn wrong_words_are_usage_errors_that_list_the_right_ones() {
     assert_fails(&said(&["--for", "soon"]), 2, &["soon"]);
     assert_fails(&said(&["--count", "0"]), 2, &["--count"]);
     assert_fails(&said(&["--image", ""]), 2, &["--image"]);
+    assert_fails(&said(&["--access", "fly"]), 2, &["`fly`", "vm-read"]);
+    assert_fails(&said(&["--tree"]), 2, &["--pid", "--exclude-pid"]);
     let drive = run(start_and_exit(), &["watch", "--image", r"Q:\*"]);
     assert_fails(&drive, 2, &[r"Q:\*", "not mounted"]);
 }

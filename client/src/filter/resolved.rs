@@ -3,6 +3,7 @@
 use super::{Filter, Select, pattern};
 use crate::error::FilterError;
 use crate::snapshot::{Snapshot, identity};
+use crate::time::Time;
 use crate::transport::RunningProcess;
 use crate::volumes::Volumes;
 use ntwatch_protocol::configure::{
@@ -60,7 +61,7 @@ impl Filter {
             excluded_images: device_patterns(&self.excluded_images)?,
             filter: self.clone(),
         };
-        resolved.follow(running);
+        resolved.follow(running, None);
         Ok(resolved)
     }
 }
@@ -80,9 +81,13 @@ fn device_pattern(pattern: &str, volumes: &Volumes) -> Result<String, FilterErro
 }
 
 impl Resolved {
-    /// Names the descendants that run already: the driver knows only those that start under its
-    /// eyes. Was one not named before?
-    pub(crate) fn follow(&mut self, running: &Snapshot) -> bool {
+    /// Names the descendants that run already, of those that may have begun by a time: the driver
+    /// knows only those that start under its eyes. Was one not named before?
+    pub(crate) fn follow(&mut self, running: &Snapshot, by: Option<Time>) -> bool {
+        let began = |process: &&RunningProcess| {
+            let late = process.create_time.zip(by).is_some_and(|(at, by)| at > by);
+            !late
+        };
         let before = self.selectors.len();
         for nth in 0..self.named {
             let root = self.selectors[nth];
@@ -95,7 +100,7 @@ impl Resolved {
             };
             let Some(key) = key else { continue };
             let family = running.descendants((root.pid, key));
-            for (pid, key) in running.processes().iter().map(identity) {
+            for (pid, key) in running.processes().iter().filter(began).map(identity) {
                 let flags = root.flags;
                 let descendant = Selector { pid, flags, key };
                 if family.contains(&(pid, key)) && !self.selectors.contains(&descendant) {
@@ -193,7 +198,6 @@ fn utf16(text: &str) -> Vec<u16> {
 mod tests {
     use super::*;
     use crate::rights::Rights;
-    use crate::time::Time;
     use crate::volumes::Volume;
     use ntwatch_protocol::configure::Configure;
     use proptest::prelude::*;
@@ -366,14 +370,17 @@ mod tests {
         let all = selector::DESCENDANTS;
         let known = [(8, 8 << 32, all), (12, 12 << 32, all)];
         assert_eq!(told(&resolved), known);
-        assert!(!resolved.follow(&before), "nobody is new");
+        assert!(!resolved.follow(&before, None), "nobody is new");
         assert!(resolved.passes(&process(12, 8)) && !resolved.passes(&process(16, 4)));
 
-        let after = family(&[(4, 0), (8, 4), (12, 8), (16, 4), (20, 12)]);
-        assert!(resolved.follow(&after));
+        let after = family(&[(4, 0), (8, 4), (12, 8), (16, 4), (20, 12), (24, 12)]);
+        // Pid 24 began after the driver had been told: it has seen that start.
+        let told_at = Time(20);
+        assert!(resolved.follow(&after, Some(told_at)));
         assert_eq!(
             told(&resolved),
             [&known[..], &[(20, 20 << 32, all)]].concat()
         );
+        assert!(!resolved.follow(&after, Some(told_at)));
     }
 }

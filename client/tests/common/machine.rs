@@ -2,11 +2,12 @@
 
 use ntwatch_client::protocol::configure::Configure;
 use ntwatch_client::protocol::ioctl::{self, Stats, Version};
+use ntwatch_client::protocol::protect::{Listed, Rule, Target};
 use ntwatch_client::protocol::reader::{Record, Records};
 use ntwatch_client::protocol::record::{Kind, MAX_RECORD_SIZE};
 use ntwatch_client::protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 use std::collections::VecDeque;
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 pub(crate) const STATUS_PENDING: u32 = 0x103;
 pub(crate) const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
@@ -39,6 +40,14 @@ pub(crate) struct Machine {
     pub(crate) stats: Stats,
     /// The input of CONFIGURE, once there was one.
     pub(crate) configured: Option<Vec<u8>>,
+    /// Does the client's token have SeDebugPrivilege?
+    pub(crate) privileged: bool,
+    /// The rules that are in force.
+    pub(crate) rules: Vec<Listed>,
+    /// After how many lists the rules are gone.
+    pub(crate) rules_last: Option<u32>,
+    /// Does the process 4711 still run then?
+    pub(crate) target_lasts: bool,
 }
 
 impl Machine {
@@ -51,6 +60,10 @@ impl Machine {
             at_end: AtEnd::ShutDown,
             stats: Stats::new_zeroed(),
             configured: None,
+            privileged: true,
+            rules: Vec::new(),
+            rules_last: None,
+            target_lasts: true,
         }
     }
 
@@ -66,6 +79,9 @@ impl Machine {
             ioctl::CONFIGURE => (STATUS_INVALID_PARAMETER, Vec::new()),
             ioctl::GET_STATS => (0, self.stats.as_bytes().to_vec()),
             ioctl::READ_EVENTS => self.read(),
+            ioctl::PROTECT_ADD => self.protect(input),
+            ioctl::PROTECT_REMOVE => self.unprotect(input),
+            ioctl::PROTECT_LIST => self.list(),
             _ => (STATUS_INVALID_DEVICE_REQUEST, Vec::new()),
         };
         assert!(
@@ -73,6 +89,40 @@ impl Machine {
             "the client's buffer is too small"
         );
         (status, output)
+    }
+
+    fn protect(&mut self, input: &[u8]) -> (u32, Vec<u8>) {
+        let rule = Rule::read_from_bytes(input).unwrap();
+        assert_eq!(rule.check(), Ok(()));
+        let (own, reserved) = (1, 0);
+        self.rules.push(Listed {
+            rule,
+            own,
+            reserved,
+        });
+        (0, Vec::new())
+    }
+
+    fn unprotect(&mut self, input: &[u8]) -> (u32, Vec<u8>) {
+        let target = Target::read_from_bytes(input).unwrap();
+        let before = self.rules.len();
+        self.rules.retain(|listed| listed.rule.target != target);
+        let found = self.rules.len() < before;
+        (if found { 0 } else { ioctl::STATUS_NOT_FOUND }, Vec::new())
+    }
+
+    fn list(&mut self) -> (u32, Vec<u8>) {
+        match &mut self.rules_last {
+            Some(0) => self.rules.clear(),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        (0, self.rules.as_bytes().to_vec())
+    }
+
+    /// Is there a process 4711?
+    pub(crate) fn has_target(&self) -> bool {
+        self.target_lasts || self.rules_last != Some(0)
     }
 
     fn read(&mut self) -> (u32, Vec<u8>) {

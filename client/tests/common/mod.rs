@@ -3,6 +3,8 @@
 
 pub(crate) mod fake;
 pub(crate) mod machine;
+#[cfg(unix)]
+pub(crate) mod program;
 pub(crate) mod records;
 #[cfg(unix)]
 pub(crate) mod serve;

@@ -1,11 +1,13 @@
 //! A machine behind a Unix socket, in the lab's protocol.
 
 use crate::common::machine::{AtEnd, Machine, STATUS_CANCELLED, STATUS_PENDING};
-use crate::common::records::MIDNIGHT;
+use crate::common::records::{MIDNIGHT, Start};
 use ntwatch_lab_link::{
     Answer, Host, LinkError, Process, Query, Reply, Request, Volume, decode, receive, send,
 };
 use std::os::unix::net::{UnixListener, UnixStream};
+
+const STATUS_NOT_ALL_ASSIGNED: u32 = 0x106;
 
 /// Serves one connection, on a thread of its own.
 pub(crate) struct Server {
@@ -65,7 +67,7 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
             Request::Cancel { tag } => complete(tag, STATUS_CANCELLED, &[])?,
             Request::Query { tag, query } => {
                 snapshots += u32::from(query == Query::Processes);
-                let answer = answer(query);
+                let answer = answer(&machine, query);
                 send(stream, &Reply::Answer { tag, answer })?;
             }
         }
@@ -76,16 +78,34 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
     Ok(())
 }
 
-fn answer(query: Query) -> Answer {
+fn answer(machine: &Machine, query: Query) -> Answer {
+    let process = |pid, key, image: &str| Process {
+        pid,
+        key,
+        image: Some(image.encode_utf16().collect()),
+        ..Process::default()
+    };
     match query {
-        Query::Processes => Answer::Processes(vec![Process {
-            pid: 4,
-            key: 1,
-            image: Some("System".encode_utf16().collect()),
-            ..Process::default()
-        }]),
-        Query::Process(_) => Answer::Process(None),
-        Query::EnablePrivilege(_) => Answer::Status(0),
+        Query::Processes => Answer::Processes(vec![process(4, 1, "System")]),
+        Query::Process(pid) => {
+            let Start {
+                pid: target,
+                key,
+                path,
+                ..
+            } = Start::default();
+            let found =
+                (pid == target && machine.has_target()).then(|| process(pid, key, path.unwrap()));
+            Answer::Process(found)
+        }
+        Query::EnablePrivilege(name) => {
+            assert_eq!(name, "SeDebugPrivilege");
+            Answer::Status(if machine.privileged {
+                0
+            } else {
+                STATUS_NOT_ALL_ASSIGNED
+            })
+        }
         Query::Volumes => Answer::Volumes(vec![Volume {
             drive: "C:".into(),
             device: r"\Device\HarddiskVolume3".into(),

@@ -4,6 +4,7 @@ mod cli;
 mod failure;
 mod output;
 mod pretty;
+mod protect;
 mod report;
 mod watch;
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Command::Watch(options) => watch::run(&cli.device, options),
         Command::Stats(options) => stats(&cli.device, options.format),
         Command::Status => status(&cli.device),
+        Command::Protect(command) => protect::run(&cli.device, command),
     };
     done.unwrap_or_else(|failure| failure.report())
 }
