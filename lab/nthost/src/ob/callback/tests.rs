@@ -4,7 +4,7 @@ use super::driver::Entry;
 use super::*;
 use crate::ob::Kind;
 use crate::ps::{NewProcess, NewThread, Open};
-use crate::{Config, Kernel};
+use crate::{Config, Kernel, LeakReport};
 use std::ffi::c_void;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -140,6 +140,11 @@ fn the_highest_is_asked_first_and_told_last_and_rights_taken_are_gone() {
     assert_eq!(*log.lock().unwrap(), expected);
     assert_eq!(kernel.ob.posts(), 2);
     assert_eq!(kernel.ob.registered(), ["320000", "99999.5"]);
+    let leaks = LeakReport::of(&kernel).to_string();
+    assert!(
+        leaks.contains("callback on handles at altitude 99999.5"),
+        "{leaks}"
+    );
 }
 
 /// Wants what it may not have.
@@ -188,6 +193,43 @@ fn a_duplicate_has_its_source_s_rights_or_others_and_both_processes_are_told() {
     let seen = Seen::Pre("", OB_OPERATION_HANDLE_DUPLICATE, false, address, 3, 3);
     assert_eq!(driver.log.lock().unwrap().first(), Some(&seen));
     assert!(owner.handles.open().len() == 1 && object.handles.open().is_empty());
+}
+
+#[test]
+fn only_what_was_registered_for_is_asked_about() {
+    let (kernel, actor, target) = machine();
+    let driver = Driver::default();
+    let entry = Entry {
+        context: ptr_of(&driver),
+        kind: Kind::Thread,
+        operations: OB_OPERATION_HANDLE_DUPLICATE,
+        pre: Some(pre),
+        post: None,
+    };
+    let callbacks = DriverCallbacks {
+        entries: vec![entry],
+    };
+    let added = kernel
+        .ob
+        .add("1".parse().unwrap(), Callee::Driver(callbacks));
+    assert!(added.is_ok());
+    kernel.enter(&actor, || {
+        let thread = kernel.start_thread(&target, NewThread::default());
+        let open = Open::access(1);
+        let process = kernel.open_process(&target, open).unwrap();
+        let thread = kernel.open_thread(&thread, open).unwrap();
+        assert!(driver.log.lock().unwrap().is_empty());
+        for handle in [process, thread] {
+            let copy = kernel.duplicate_handle(&actor, handle, &actor, open);
+            assert!(copy.is_ok());
+        }
+    });
+    let log = driver.log.lock().unwrap();
+    assert!(matches!(
+        log[..],
+        [Seen::Pre(_, OB_OPERATION_HANDLE_DUPLICATE, ..)]
+    ));
+    assert_eq!(kernel.ob.posts(), 0);
 }
 
 #[test]

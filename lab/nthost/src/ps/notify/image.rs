@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::ps::NewProcess;
     use crate::rtl::text;
-    use crate::{Config, Kernel};
+    use crate::{Config, Kernel, LeakReport};
     use std::cell::RefCell;
 
     /// What a routine was told: name, process, properties, base and size, and the extended size.
@@ -225,7 +225,10 @@ mod tests {
             assert_eq!(invalid, STATUS_INVALID_PARAMETER_2);
             assert_eq!(PsSetLoadImageNotifyRoutineEx(routine, 1), STATUS_SUCCESS);
             load_both();
+            let leaks = LeakReport::of(&kernel).to_string();
+            assert!(leaks.contains("callback load-image at 0x"), "{leaks}");
             assert_eq!(PsRemoveLoadImageNotifyRoutine(routine), STATUS_SUCCESS);
+            assert!(LeakReport::of(&kernel).is_empty());
             // Without the flag it is not told of other architectures.
             assert_eq!(PsSetLoadImageNotifyRoutine(routine), STATUS_SUCCESS);
             load_both();
