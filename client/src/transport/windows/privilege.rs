@@ -50,9 +50,10 @@ pub(super) fn enable(name: &str) -> Result<(), Fault> {
 
 fn own_token() -> Result<OwnedHandle, Fault> {
     let mut token = null_mut();
-    // SAFETY: the pseudo handle of this process, and `token` is ours to write.
-    let opened =
-        unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES, &raw mut token) };
+    // SAFETY: takes nothing, and gives a handle that need not be closed.
+    let process = unsafe { GetCurrentProcess() };
+    // SAFETY: a live process handle, and `token` is ours to write.
+    let opened = unsafe { OpenProcessToken(process, TOKEN_ADJUST_PRIVILEGES, &raw mut token) };
     if opened == 0 {
         return Err(last_fault());
     }
