@@ -4,7 +4,9 @@ mod common;
 
 use common::fake::{Fake, lines, running};
 use common::machine::Machine;
-use common::records::{Start, exit, handle_open, image_load, start, thread_exit, thread_start};
+use common::records::{
+    Start, exit, handle_open, image_load, lost, start, thread_exit, thread_start,
+};
 use ntwatch_client::protocol::access::process;
 use ntwatch_client::protocol::configure::{Clause, Configure};
 use ntwatch_client::protocol::handle::{flags, known};
@@ -276,6 +278,15 @@ fn kinds_that_were_not_asked_for_are_learnt_from_and_not_shown() {
     let lines = lines(watch);
     assert_eq!(lines.len(), 2, "the session and the handle: {lines:#?}");
     assert_eq!(lines[1]["source"]["image"], r"C:\Windows\System32\cmd.exe");
+}
+
+#[test]
+fn a_loss_of_what_names_are_joined_by_is_told_to_everybody() {
+    let machine = Machine::new([lost(7, 7)]);
+    let mut watch = Fake::new(machine).watch(&Filter::new().event(Kind::HandleOpen));
+    let last = watch.by_ref().last().unwrap().unwrap();
+    assert_eq!(last.body.name(), "lost");
+    assert_eq!(watch.lost(None), 7);
 }
 
 #[test]

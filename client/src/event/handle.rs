@@ -76,7 +76,7 @@ pub struct ProcessId {
     /// Process id.
     pub pid: u32,
     /// Start key.
-    pub key: Hex,
+    pub key: Option<Hex>,
 }
 
 /// Rights of a handle, as bits (see [`crate::rights`]).

@@ -34,7 +34,7 @@ pub struct ThreadExit {
 }
 
 /// Facts of a thread.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Thread {
     /// Thread id, used again once the thread is gone.
     pub tid: u32,
@@ -47,4 +47,17 @@ pub struct Thread {
     pub start_offset: Option<u64>,
     /// Win32 or WSL.
     pub subsystem: Option<Subsystem>,
+}
+
+impl Thread {
+    /// A thread of which nothing else is known.
+    pub(crate) const fn of(tid: u32) -> Self {
+        Self {
+            tid,
+            start_address: None,
+            start_module: None,
+            start_offset: None,
+            subsystem: None,
+        }
+    }
 }

@@ -15,7 +15,7 @@ use ntwatch_protocol::record::Kind;
 /// and, for a start, its creator's; an image load, the process that it is mapped into, and a
 /// kernel image none; a handle, the process that opens and the one that is opened, or whose thread
 /// is. A condition that includes holds if one of them fits, one that excludes if none does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     events: u32,
     included: Vec<Select>,

@@ -1,6 +1,6 @@
 //! Handles.
 
-use super::Joiner;
+use super::{Joiner, start_key};
 use crate::event::{Access, Duplicate, HandleOpen, Hex, Operation, ProcessId, Target, TargetType};
 use crate::rights;
 use ntwatch_protocol::handle::{self, flags, known};
@@ -10,18 +10,22 @@ impl Joiner {
     pub(super) fn handle_open(&mut self, open: &View<'_, handle::HandleOpen>) -> HandleOpen {
         let source_key = open.known(known::SOURCE_KEY, open.source_key);
         let target_key = open.known(known::TARGET_KEY, open.target_key);
-        let attached = open.known(known::ATTACHED, (open.attached_pid, open.attached_key));
+        let attached_key = start_key(open.attached_key);
+        let attached = open.known(known::ATTACHED, (open.attached_pid, attached_key));
         self.introduce(open.source_pid, source_key);
         self.introduce(open.target_pid, target_key);
         if let Some((pid, key)) = attached {
-            self.introduce(pid, Some(key));
+            self.introduce(pid, key);
         }
         let (kind, tid) = if open.flag(flags::THREAD) {
             (TargetType::Thread, Some(open.target_tid))
         } else {
             (TargetType::Process, None)
         };
-        let side = |pid, key| ProcessId { pid, key: Hex(key) };
+        let side = |pid, key| ProcessId {
+            pid,
+            key: start_key(key).map(Hex),
+        };
         let granted = open.known(known::GRANTED, open.granted);
         HandleOpen {
             operation: if open.flag(flags::DUPLICATE) {
@@ -31,7 +35,7 @@ impl Joiner {
             },
             kernel: open.flag(flags::KERNEL),
             source: self.actor(open.source_pid, open.source_tid, source_key),
-            attached: attached.map(|(pid, key)| self.reference(pid, Some(key))),
+            attached: attached.map(|(pid, key)| self.reference(pid, key)),
             // N.B. its start may not have come yet, and then nobody may know its name.
             target: Target {
                 kind,

@@ -130,6 +130,11 @@ impl Joiner {
     }
 }
 
+/// The start key, if that is one: no process has 0.
+fn start_key(key: u64) -> Option<u64> {
+    (key != 0).then_some(key)
+}
+
 /// The text, with U+FFFD for a surrogate without partner. Most text takes a byte for each unit.
 fn text(wide: Wide<'_>) -> String {
     let mut text = String::with_capacity(wide.len());

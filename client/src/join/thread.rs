@@ -1,6 +1,6 @@
 //! Thread starts and exits.
 
-use super::Joiner;
+use super::{Joiner, start_key};
 use crate::event::{Hex, Subsystem, Thread, ThreadExit, ThreadStart};
 use crate::table::{Identity, Started};
 use ntwatch_protocol::reader::View;
@@ -17,10 +17,9 @@ impl Joiner {
         let creator = self.actor(start.creator_pid, start.creator_tid, creator_key);
         let subsystem = start.known(known::SUBSYSTEM, start.subsystem);
         let mut thread = Thread {
-            tid: start.tid,
             start_address: start.known(known::START_ADDRESS, Hex(start.start_address)),
             subsystem: subsystem.and_then(Subsystem::from_wire),
-            ..Thread::default()
+            ..Thread::of(start.tid)
         };
         let remote = start.flag(flags::REMOTE);
         if let Some(process) = key.map(|key| (start.pid, key)) {
@@ -46,21 +45,15 @@ impl Joiner {
     }
 
     pub(super) fn thread_exit(&mut self, exit: &View<'_, thread::ThreadExit>) -> ThreadExit {
+        let key = start_key(exit.key);
+        self.introduce(exit.pid, key);
+        let process = self.reference(exit.pid, key);
         let identity = (exit.pid, exit.key);
-        self.introduce(exit.pid, Some(exit.key));
-        let process = self.reference(exit.pid, Some(exit.key));
         let started = self.table.get_mut(identity);
         let started = started.and_then(|process| process.threads.remove(&exit.tid));
         let (mut thread, creator, remote) = match started {
             Some(started) => (started.thread, Some(started.creator), Some(started.remote)),
-            None => {
-                let tid = exit.tid;
-                let thread = Thread {
-                    tid,
-                    ..Thread::default()
-                };
-                (thread, None, None)
-            }
+            None => (Thread::of(exit.tid), None, None),
         };
         // The first thread of a process starts before its image is mapped.
         if thread.start_module.is_none() {

@@ -255,4 +255,28 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_condition_that_can_be_written_is_asked_for() {
+        let words = "ntwatch watch --events thread_start,handle_open --pid 8,12 --exclude-pid 16 \
+                     --tree --image a.exe --exclude-image b.exe --access vm-read,0x1 \
+                     --remote-threads --user-images --ring-size 2";
+        let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
+            panic!("{words} is not understood");
+        };
+        let (process, thread) = (0x11, 0x01);
+        let expected = Filter::new()
+            .event(Kind::ThreadStart)
+            .event(Kind::HandleOpen)
+            .process(Select::pid(8).with_descendants())
+            .process(Select::pid(12).with_descendants())
+            .exclude(Select::pid(16).with_descendants())
+            .image("a.exe")
+            .exclude_image("b.exe")
+            .access(Rights { process, thread })
+            .remote_threads_only()
+            .user_images_only()
+            .ring_size(2 << 20);
+        assert_eq!(options.filter(), expected);
+    }
 }

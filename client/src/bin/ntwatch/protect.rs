@@ -9,7 +9,7 @@ use ntwatch_client::rights::{self, Rights};
 use ntwatch_client::{Driver, Error, Rule};
 use std::fmt::Write;
 use std::process::ExitCode;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How often the rule is looked for: it can end without this command.
@@ -33,13 +33,14 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
         deny: options.deny(),
     };
     let name = name(driver, &rule)?;
+    let stopped = interruption()?;
     driver.protect(&rule)?;
     eprintln!(
         "ntwatch: {name} is protected: nobody gets {}. Handles from before keep their rights. \
          The rule ends with this command (Ctrl+C).",
         denied(rule.deny)
     );
-    let (code, end) = match stay(driver, &rule, options.time)? {
+    let (code, end) = match stay(driver, &rule, options.time, &stopped)? {
         End::Stopped => (ExitCode::SUCCESS, "is no longer protected"),
         End::Exited => (ExitCode::SUCCESS, "has ended, and its rule with it"),
         End::Removed => (
@@ -61,14 +62,24 @@ enum End {
     Removed,
 }
 
-/// Waits until the rule is to end, or has ended.
-fn stay(driver: &Driver, rule: &Rule, time: Option<Duration>) -> Result<End, Failure> {
+/// Where Ctrl+C will be heard of.
+fn interruption() -> Result<Receiver<()>, Failure> {
     let (stop, stopped) = channel();
     ctrlc::set_handler(move || {
         // Nobody listens any more if it has ended already.
         let _ = stop.send(());
     })
     .map_err(Failure::Signals)?;
+    Ok(stopped)
+}
+
+/// Waits until the rule is to end, or has ended.
+fn stay(
+    driver: &Driver,
+    rule: &Rule,
+    time: Option<Duration>,
+    stopped: &Receiver<()>,
+) -> Result<End, Failure> {
     let end = time.and_then(|time| Instant::now().checked_add(time));
     loop {
         let is_it = |listed: &Listed| listed.own && listed.rule == *rule;

@@ -172,7 +172,7 @@ fn events() -> Vec<Body> {
     of_thread.kernel = true;
     let mut copy = open(0x1f_ffff, Some(0x1f_ffff));
     copy.operation = Operation::Duplicate;
-    let side = |pid| ProcessId { pid, key: Hex(1) };
+    let side = |pid| ProcessId { pid, key: None };
     copy.duplicate = Some(Duplicate {
         from: side(812),
         to: side(900),
