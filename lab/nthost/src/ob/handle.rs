@@ -106,9 +106,36 @@ fn index(handle: usize) -> Option<usize> {
     (handle / 4).checked_sub(1)
 }
 
+/// The table that a handle of `process` is in, and its number there.
+fn table<'a>(kernel: &'a Kernel, process: &'a Process, handle: usize) -> (&'a HandleTable, usize) {
+    match handle & KERNEL_HANDLE {
+        KERNEL_HANDLE => (&kernel.ps.system.handles, handle & !KERNEL_HANDLE),
+        _ => (&process.handles, handle),
+    }
+}
+
+/// The object that a handle of `process` leads to, and the access it was granted.
+pub(crate) fn held_by(
+    kernel: &Kernel,
+    process: &Process,
+    handle: usize,
+) -> Result<(AnyObject, u32), NTSTATUS> {
+    let (table, number) = table(kernel, process, handle);
+    table.get(number).ok_or(STATUS_INVALID_HANDLE)
+}
+
+/// The machine, and the process whose handles are the current ones.
+fn here() -> (Arc<Kernel>, ObjectRef<Process>) {
+    Current::with(|current| {
+        let kernel = Arc::clone(&current.kernel);
+        (kernel, current.thread.current_process())
+    })
+}
+
 /// What a driver's handle leads to, and the access it was granted.
 pub(crate) fn held(handle: usize) -> Result<(AnyObject, u32), NTSTATUS> {
-    Current::with(|current| held_by(&current.kernel, &current.thread.current_process(), handle))
+    let (kernel, process) = here();
+    held_by(&kernel, &process, handle)
 }
 
 /// The object that a driver's handle leads to.
@@ -130,19 +157,6 @@ unsafe fn suits(wanted: *const ObjectType, object: &AnyObject) -> bool {
     // SAFETY: the caller's promise.
     let wanted = unsafe { wanted.as_ref() };
     wanted.is_none_or(|wanted| wanted.kind() == object.kind())
-}
-
-/// The object that a handle of `process` leads to, and the access it was granted.
-pub(crate) fn held_by(
-    kernel: &Kernel,
-    process: &Process,
-    handle: usize,
-) -> Result<(AnyObject, u32), NTSTATUS> {
-    let held = match handle & KERNEL_HANDLE {
-        KERNEL_HANDLE => kernel.ps.system.handles.get(handle & !KERNEL_HANDLE),
-        _ => process.handles.get(handle),
-    };
-    held.ok_or(STATUS_INVALID_HANDLE)
 }
 
 /// Makes a handle of the system if `operation` is for that, else of `process`, with the access
@@ -172,10 +186,7 @@ pub(crate) fn make(
 /// # Errors
 /// As for [`make`].
 pub(crate) fn open(object: &AnyObject, attributes: u32, access: u32) -> Result<usize, NTSTATUS> {
-    let (kernel, process) = Current::with(|current| {
-        let kernel = Arc::clone(&current.kernel);
-        (kernel, current.thread.current_process())
-    });
+    let (kernel, process) = here();
     let operation = Operation {
         object,
         duplicate: None,
@@ -250,20 +261,14 @@ extern "win64" fn ObCloseHandle(handle: usize, mode: u8) -> NTSTATUS {
 
 /// IRQL = PASSIVE_LEVEL.
 extern "win64" fn ZwClose(handle: usize) -> NTSTATUS {
-    let (kernel, process) = Current::with(|current| {
-        let kernel = Arc::clone(&current.kernel);
-        (kernel, current.thread.current_process())
-    });
+    let (kernel, process) = here();
     close(&kernel, &process, handle)
 }
 
 /// Closes a handle of `process`.
 pub(crate) fn close(kernel: &Kernel, process: &Process, handle: usize) -> NTSTATUS {
-    let removed = match handle & KERNEL_HANDLE {
-        KERNEL_HANDLE => kernel.ps.system.handles.remove(handle & !KERNEL_HANDLE),
-        _ => process.handles.remove(handle),
-    };
-    match removed {
+    let (table, number) = table(kernel, process, handle);
+    match table.remove(number) {
         Some(_object) => STATUS_SUCCESS,
         None => STATUS_INVALID_HANDLE,
     }

@@ -1,10 +1,11 @@
 //! How processes and threads come and go.
 
 use super::{NewProcess, NewThread, Parent, Process, Ps, Thread};
-use crate::ob::ObjectRef;
-use crate::{Current, Kernel};
-use std::sync::Arc;
+use crate::Kernel;
+use crate::ob::{Object, ObjectRef};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLock};
 use windows_sys::Win32::Foundation::NTSTATUS;
 
 impl Kernel {
@@ -57,14 +58,8 @@ impl Kernel {
     /// Takes a process off the list, and its threads; its handles are closed. Nobody is told.
     pub fn forget_process(&self, process: &ObjectRef<Process>) {
         process.handles.close_all();
-        self.ps.forget_threads(|thread| thread.process == *process);
-        let mut running = self.ps.running.write().unwrap();
-        let forgotten = match running.get(&process.id) {
-            Some(bearer) if bearer == process => running.remove(&process.id),
-            _ => None,
-        };
-        drop(running);
-        drop(forgotten);
+        self.ps.forget_threads_of(process);
+        take_off(&self.ps.running, process.id, process);
     }
 
     /// Starts a thread of `process` as the current thread would: drivers are told in this one.
@@ -88,29 +83,31 @@ impl Kernel {
     pub fn exit_thread(self: &Arc<Self>, thread: &ObjectRef<Thread>, status: NTSTATUS) {
         thread.exit_status.store(status, Ordering::Relaxed);
         self.enter_thread(thread, || self.ps.thread_notify.exit(thread));
-        self.ps.forget_threads(|other| other == thread);
-    }
-
-    /// Runs `body` with the current thread attached to `process`, as `KeStackAttachProcess` does:
-    /// that is the current process then, and its handles are the current ones.
-    pub fn attach<R>(
-        self: &Arc<Self>,
-        process: &ObjectRef<Process>,
-        body: impl FnOnce() -> R,
-    ) -> R {
-        let thread = Current::with(|current| current.thread.clone());
-        thread.attach(process, body)
+        take_off(&self.ps.threads, thread.id, thread);
     }
 }
 
 impl Ps {
-    /// Takes threads off the list.
-    fn forget_threads(&self, mut which: impl FnMut(&ObjectRef<Thread>) -> bool) {
+    /// Takes the threads of a process off the list.
+    fn forget_threads_of(&self, process: &ObjectRef<Process>) {
         let mut threads = self.threads.write().unwrap();
-        let forgotten: Vec<_> = threads.extract_if(|_, thread| which(thread)).collect();
+        let of_process = |_: &u32, thread: &mut ObjectRef<Thread>| thread.process == *process;
+        let forgotten: Vec<_> = threads.extract_if(of_process).collect();
+        // Their bodies go without the lock, here and below.
         drop(threads);
         drop(forgotten);
     }
+}
+
+/// Takes `object` off `list`, unless another bears its id by now.
+fn take_off<T: Object>(list: &RwLock<HashMap<u32, ObjectRef<T>>>, id: u32, object: &ObjectRef<T>) {
+    let mut list = list.write().unwrap();
+    let taken = match list.get(&id) {
+        Some(bearer) if bearer == object => list.remove(&id),
+        _ => None,
+    };
+    drop(list);
+    drop(taken);
 }
 
 #[cfg(test)]
@@ -145,20 +142,6 @@ mod tests {
         let young = kernel.start_process(&old, new).unwrap();
         kernel.exit_process(&old, 0);
         assert_eq!(kernel.ps.find(100), Some(young));
-    }
-
-    #[test]
-    fn an_attached_thread_has_another_current_process_and_the_same_owner() {
-        let kernel = Kernel::boot(Config::default());
-        let [own, other] = [(); 2].map(|()| kernel.add_process(NewProcess::default()));
-        let current = || Current::with(|current| current.thread.current_process());
-        kernel.enter(&own, || {
-            kernel.attach(&other, || {
-                assert_eq!(current(), other);
-                assert_eq!(Current::with(|c| c.thread.process.clone()), own);
-            });
-            assert_eq!(current(), own);
-        });
     }
 
     #[test]

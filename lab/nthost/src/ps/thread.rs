@@ -4,6 +4,8 @@ use super::Process;
 use super::id::Id;
 use crate::ke::ThreadState;
 use crate::ob::{Kind, Object, ObjectRef};
+use crate::{Current, Kernel};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
 
@@ -82,9 +84,16 @@ impl Thread {
             attached
         }
     }
+}
 
-    /// Runs `body` with the thread, which is the current one, attached to `process`.
-    pub(super) fn attach<R>(&self, process: &ObjectRef<Process>, body: impl FnOnce() -> R) -> R {
+impl Kernel {
+    /// Runs `body` with the current thread attached to `process`, as `KeStackAttachProcess` does:
+    /// that is the current process then, and its handles are the current ones.
+    pub fn attach<R>(
+        self: &Arc<Self>,
+        process: &ObjectRef<Process>,
+        body: impl FnOnce() -> R,
+    ) -> R {
         struct Detach<'a>(&'a Thread, *mut Process);
         impl Drop for Detach<'_> {
             fn drop(&mut self) {
@@ -92,8 +101,9 @@ impl Thread {
             }
         }
 
-        let before = self.attached.swap(process.as_ptr(), Ordering::Relaxed);
-        let _detach = Detach(self, before);
+        let thread = Current::with(|current| current.thread.clone());
+        let before = thread.attached.swap(process.as_ptr(), Ordering::Relaxed);
+        let _detach = Detach(&thread, before);
         body()
     }
 }
@@ -102,5 +112,26 @@ impl Object for Thread {
     const KIND: Kind = Kind::Thread;
     fn describe(&self) -> String {
         format!("tid {} of pid {}", self.id, self.process.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::ps::NewProcess;
+
+    #[test]
+    fn an_attached_thread_has_another_current_process_and_the_same_owner() {
+        let kernel = Kernel::boot(Config::default());
+        let [own, other] = [(); 2].map(|()| kernel.add_process(NewProcess::default()));
+        let current = || Current::with(|current| current.thread.current_process());
+        kernel.enter(&own, || {
+            kernel.attach(&other, || {
+                assert_eq!(current(), other);
+                assert_eq!(Current::with(|c| c.thread.process.clone()), own);
+            });
+            assert_eq!(current(), own);
+        });
     }
 }
