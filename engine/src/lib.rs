@@ -29,7 +29,7 @@
 )]
 
 extern crate alloc;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 extern crate std;
 
 pub mod account;

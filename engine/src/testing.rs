@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use crate::facts::{Facts, Object, System, ThreadFacts};
+use crate::process_table::ProcessId;
 use ntwatch_protocol::configure::{Clause, ConfigureHeader};
 use std::vec::Vec;
 use zerocopy::IntoBytes;
@@ -30,4 +32,43 @@ pub(crate) fn configure_input(mask: u32, ring_size: u32, clauses: &[Clause<'_>])
         clauses: clauses.len() as u32,
     };
     [header.as_bytes(), &body].concat()
+}
+
+/// A Windows that tells nothing.
+pub(crate) struct Silent;
+
+impl System for Silent {
+    type Buffer = Vec<u8>;
+
+    fn process_facts(&self, _: Object, _: bool) -> Facts<Vec<u8>> {
+        Facts {
+            image_path: None,
+            user: None,
+            logon_id: None,
+            integrity: None,
+            elevated: None,
+            session_id: None,
+            wow64: None,
+            protection: None,
+            subsystem: None,
+        }
+    }
+
+    fn image_path(&self, _: Object) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn thread_facts(&self, _: Object, _: bool) -> ThreadFacts {
+        ThreadFacts::default()
+    }
+
+    fn find_image(&self, _: ProcessId) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn release(&self, _: Object) {}
+
+    fn upcase(&self, unit: u16) -> u16 {
+        upcase(unit)
+    }
 }

@@ -39,7 +39,7 @@ fn denials() -> &'static Denials {
 /// One slot is used for one process, then for another, then for the first again.
 #[test]
 fn rights_of_one_process_are_never_taken_for_those_of_another() {
-    explore(4, || {
+    explore(3, || {
         let denials = denials();
         let mut rules = Rules::new(denials);
         rules.add(0, rule(1, 0x01)).unwrap();
@@ -60,7 +60,7 @@ fn rights_of_one_process_are_never_taken_for_those_of_another() {
 /// Others come and go before and behind it, and its own rights are replaced.
 #[test]
 fn a_rule_that_was_added_before_is_always_seen() {
-    explore(4, || {
+    explore(3, || {
         let denials = denials();
         let mut rules = Rules::new(denials);
         rules.add(0, rule(2, 0x01)).unwrap();

@@ -104,7 +104,55 @@ fn header(writer: &Writer<'_>, kind: Kind, seq: u64, time: i64) -> RecordHeader 
     }
 }
 
-/// A bit of a set of flags.
-const fn bit(is: bool, bit: u32) -> u32 {
-    if is { bit } else { 0 }
+#[cfg(test)]
+mod tests {
+    use super::Enricher;
+    use crate::form::ImageLoad;
+    use crate::testing::Silent;
+    use ntwatch_protocol::reader::Records;
+    use ntwatch_protocol::record::Kind;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    /// Bytes, or an image load with one of them changed.
+    fn form() -> impl Strategy<Value = Vec<u8>> {
+        let load = ImageLoad {
+            pid: 8,
+            key: Some(1),
+            time: 2,
+            base: 3,
+            size: 4,
+            flags: 0,
+            signature_level: 0,
+            signature_type: 0,
+            name: Some(&[b'x'; 32]),
+        };
+        let mut form = vec![0; load.size()];
+        load.write(0, &mut form).unwrap();
+        let changed = (0..form.len(), any::<u8>()).prop_map(move |(at, byte)| {
+            let mut form = form.clone();
+            form[at] = byte;
+            form
+        });
+        prop_oneof![changed, prop::collection::vec(any::<u8>(), 0..200)]
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_no_callback_wrote_become_a_record_or_nothing(
+            kind in prop::sample::select(&Kind::EVENTS[..]),
+            form in form(),
+            images: bool,
+        ) {
+            let mut enricher = Enricher::new().unwrap();
+            if let Some(event) = enricher.event(kind, &form, 9, images, &Silent) {
+                let record = Records::new(event.record).next().unwrap().unwrap();
+                let header = record.header();
+                prop_assert_eq!(header.size as usize, event.record.len());
+                prop_assert_eq!(header.kind, kind as u16);
+                prop_assert_eq!((header.seq, header.time), (9, event.time));
+            }
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Process start and exit.
 
-use super::{Enricher, bit, header};
+use super::{Enricher, header};
 use crate::event::{Event, Party, What};
 use crate::facts::{Facts, System};
-use crate::form::{self, ProcessExit, ProcessStart};
+use crate::form::{self, ProcessExit, ProcessStart, bit};
 use crate::process_table::ProcessId;
 use ntwatch_protocol::process::{self, flags, known};
 use ntwatch_protocol::reader::{Record, Records};

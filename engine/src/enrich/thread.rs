@@ -1,9 +1,9 @@
 //! Thread start and exit.
 
-use super::{Enricher, bit, header};
+use super::{Enricher, header};
 use crate::event::{Event, What};
 use crate::facts::System;
-use crate::form::{self, ThreadStart};
+use crate::form::{self, ThreadStart, bit};
 use crate::process_table::ProcessId;
 use ntwatch_protocol::process::subsystem;
 use ntwatch_protocol::reader::{Record, Records};

@@ -58,3 +58,55 @@ impl ImageLoad<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ImageLoad;
+    use ntwatch_protocol::image::{flags, known};
+    use ntwatch_protocol::reader::{Record, Records};
+    use ntwatch_protocol::wide::Wide;
+    use proptest::prelude::*;
+    use std::vec;
+
+    proptest! {
+        #[test]
+        fn the_form_is_the_record(
+            pid: u32,
+            key: Option<u64>,
+            time: i64,
+            memory: [u64; 2],
+            words: [u32; 3],
+            name in prop::option::of(prop::collection::vec(any::<u8>(), 0..100)),
+        ) {
+            let load = ImageLoad {
+                pid,
+                key,
+                time,
+                base: memory[0],
+                size: memory[1],
+                flags: words[0],
+                signature_level: words[1],
+                signature_type: words[2],
+                name: name.as_deref(),
+            };
+            let mut form = vec![0; load.size()];
+            load.write(7, &mut form).unwrap();
+            let mut records = Records::new(&form);
+            let Some(Ok(Record::ImageLoad(record))) = records.next() else {
+                panic!("an image load");
+            };
+            prop_assert!(records.next().is_none());
+            prop_assert_eq!((record.header.seq, record.header.time), (7, time));
+            prop_assert_eq!(record.name(), load.name.map(Wide::new));
+            let user = !record.flag(flags::KERNEL);
+            prop_assert_eq!(record.known(known::PID, record.pid), user.then_some(pid));
+            prop_assert_eq!(record.known(known::KEY, record.key), key);
+            prop_assert_eq!(record.known(known::BASE, record.base).unwrap_or(0), load.base);
+            prop_assert_eq!(record.known(known::SIZE, record.size).unwrap_or(0), load.size);
+            prop_assert_eq!(
+                [record.flags, record.signature_level, record.signature_type],
+                words
+            );
+        }
+    }
+}

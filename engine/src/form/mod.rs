@@ -67,6 +67,6 @@ pub(crate) fn object(kind: Kind, form: &[u8]) -> Option<Object> {
 }
 
 /// A bit of a set of flags.
-const fn bit(is: bool, bit: u32) -> u32 {
+pub(crate) const fn bit(is: bool, bit: u32) -> u32 {
     if is { bit } else { 0 }
 }

@@ -100,7 +100,7 @@ impl<'d> Rules<'d> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::{Denials, Full, Rules};
     use ntwatch_protocol::protect::{MAX_RULES, Rule, Target};

@@ -1,129 +1,21 @@
 //! A machine to run the engine on: rings in ordinary memory, a Windows that knows little, and
 //! sessions that remember what they read.
 
+use crate::windows::Windows;
+use crate::wish::Wish;
+use crate::{NOW, upcase, wide};
 use ntwatch_engine::account::{of, sum};
-use ntwatch_engine::capture::{self, Capture, ProcessExit, ProcessStart};
-use ntwatch_engine::facts::{Facts, Object, System, ThreadFacts};
+use ntwatch_engine::capture::{
+    self, Capture, HandleOpen, ImageLoad, ProcessExit, ProcessStart, ThreadExit, ThreadStart,
+};
 use ntwatch_engine::feeds::Feeds;
-use ntwatch_engine::filter::Filter;
 use ntwatch_engine::process_table::ProcessId;
 use ntwatch_engine::session::{self, Output, Reader};
 use ntwatch_engine::worker::{Pause, Worker, discard};
-use ntwatch_protocol::configure::{Clause, Configure, ConfigureHeader, Selector};
-use ntwatch_protocol::reader::Records;
+use ntwatch_protocol::handle::flags;
 use ntwatch_protocol::record::{Kind, PerKind};
 use ntwatch_ring::{CaptureRing, SessionRing};
 use std::cell::Cell;
-use zerocopy::IntoBytes;
-
-pub(crate) const NOW: i64 = 133_000_000_000_000_000;
-
-/// `text` in UTF-16LE.
-pub(crate) fn wide(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-}
-
-fn upcase(unit: u16) -> u16 {
-    match unit {
-        0x61..=0x7A => unit - 0x20,
-        _ => unit,
-    }
-}
-
-/// A Windows that counts references. It forgets a process whose pid is a multiple of 12 at once.
-#[derive(Default)]
-pub(crate) struct Windows {
-    references: Cell<i64>,
-}
-
-impl Windows {
-    fn take(&self, pid: u32) -> Object {
-        self.references.set(self.references.get() + 1);
-        Object(u64::from(pid))
-    }
-
-    fn path(&self, Object(pid): Object) -> Option<Vec<u8>> {
-        (!pid.is_multiple_of(12)).then(|| wide(&format!(r"\Device\HarddiskVolume3\p{pid}.exe")))
-    }
-}
-
-impl System for Windows {
-    type Buffer = Vec<u8>;
-
-    fn process_facts(&self, process: Object, subsystem_process: bool) -> Facts<Vec<u8>> {
-        let is_there = !process.0.is_multiple_of(12);
-        Facts {
-            image_path: self.path(process),
-            user: is_there.then(|| vec![1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0]),
-            logon_id: is_there.then_some(0x3E7),
-            integrity: is_there.then_some(0x4000),
-            elevated: is_there.then_some(true),
-            session_id: is_there.then_some(0),
-            wow64: is_there.then_some(false),
-            protection: is_there.then_some(0),
-            subsystem: is_there.then_some(u32::from(subsystem_process)),
-        }
-    }
-
-    fn image_path(&self, process: Object) -> Option<Vec<u8>> {
-        self.path(process)
-    }
-
-    fn thread_facts(&self, Object(thread): Object, ask_subsystem: bool) -> ThreadFacts {
-        ThreadFacts {
-            start_address: Some(thread << 16),
-            subsystem: Some(u32::from(ask_subsystem)),
-        }
-    }
-
-    fn find_image(&self, id: ProcessId) -> Option<Vec<u8>> {
-        self.path(Object(u64::from(id.pid)))
-    }
-
-    fn release(&self, _: Object) {
-        self.references.set(self.references.get() - 1);
-    }
-
-    fn upcase(&self, unit: u16) -> u16 {
-        upcase(unit)
-    }
-}
-
-/// What a test's session asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    pub(crate) mask: u32,
-    pub(crate) pids: Vec<u32>,
-}
-
-impl Wish {
-    pub(crate) fn everything() -> Self {
-        Self {
-            mask: Kind::ALL_EVENTS,
-            pids: Vec::new(),
-        }
-    }
-
-    pub(crate) fn filter(&self) -> Filter {
-        let mut clauses = Vec::new();
-        for pid in &self.pids {
-            let selector = Selector {
-                pid: *pid,
-                flags: 0,
-                key: 0,
-            };
-            Clause::Process(selector).write(&mut clauses);
-        }
-        let header = ConfigureHeader {
-            size: (size_of::<ConfigureHeader>() + clauses.len()) as u32,
-            event_mask: self.mask,
-            ring_size: 0,
-            clauses: self.pids.len() as u32,
-        };
-        let input = [header.as_bytes(), &clauses].concat();
-        Filter::new(&Configure::parse(&input).unwrap(), upcase).unwrap()
-    }
-}
 
 /// The buffer of a read.
 pub(crate) struct Buffer {
@@ -140,6 +32,9 @@ impl Output for Buffer {
         self.bytes.extend_from_slice(record);
     }
 }
+
+/// The process that starts others.
+pub(crate) const SYSTEM: ProcessId = ProcessId { pid: 4, key: 1 };
 
 fn words(bytes: usize) -> &'static mut [u64] {
     vec![0; bytes / 8].leak()
@@ -174,7 +69,7 @@ impl Machine {
     }
 
     /// Opens and configures a session; gives back its number.
-    pub(crate) fn open(&mut self, ring_size: usize, wish: &Wish) -> usize {
+    pub(crate) fn listen(&mut self, ring_size: usize, wish: &Wish) -> usize {
         let ring = SessionRing::new(words(ring_size), session::reserve(ring_size)).unwrap();
         let ring = Box::leak(Box::new(ring));
         let number = self.readers.len();
@@ -185,14 +80,31 @@ impl Machine {
         number
     }
 
-    fn show(&mut self, kind: Kind) -> bool {
-        let wanted = self.capture.wants(kind);
+    /// Configures a session once more.
+    pub(crate) fn change(&mut self, session: usize, wish: &Wish) {
+        let feed = self.feeds.feed(session).unwrap();
+        feed.set_filter(wish.filter());
+        self.capture.listen(&self.feeds.listening());
+    }
+
+    /// What a callback does first: nothing more unless somebody listens.
+    fn show(&mut self, kind: Kind, wanted: bool) -> bool {
         self.shown[kind.index()] += u64::from(wanted);
         wanted
     }
 
+    fn kick(&self) -> impl Fn() {
+        || self.called.set(true)
+    }
+
+    /// A process that the system, which is pid 4, creates.
     pub(crate) fn start(&mut self, pid: u32, key: u64, command_line: &str) {
-        if !self.show(Kind::ProcessStart) {
+        self.child(pid, key, SYSTEM, command_line);
+    }
+
+    pub(crate) fn child(&mut self, pid: u32, key: u64, parent: ProcessId, command_line: &str) {
+        let kind = Kind::ProcessStart;
+        if !self.show(kind, self.capture.wants(kind)) {
             return;
         }
         let command_line = wide(command_line);
@@ -201,25 +113,30 @@ impl Machine {
             id: ProcessId { pid, key },
             time: NOW,
             create_time: NOW - 1,
-            parent_pid: 4,
-            parent_key: Some(1),
-            creator_pid: 4,
+            parent_pid: parent.pid,
+            parent_key: Some(parent.key),
+            creator_pid: parent.pid,
             creator_tid: 8,
-            creator_key: None,
+            creator_key: Some(parent.key),
             image_exact: true,
             subsystem_process: false,
             creation_status: 0,
             image_name: Some(&name),
             command_line: Some(&command_line),
         };
-        let reference = || self.windows.take(pid);
-        let kick = || self.called.set(true);
+        self.offer_start(&start);
+    }
+
+    /// A process start as a test has it.
+    pub(crate) fn offer_start(&self, start: &ProcessStart<'_>) {
+        let reference = || self.windows.take(start.id.pid);
         self.capture
-            .process_start(self.ring, &start, reference, kick);
+            .process_start(self.ring, start, reference, self.kick());
     }
 
     pub(crate) fn exit(&mut self, pid: u32, key: u64) {
-        if !self.show(Kind::ProcessExit) {
+        let kind = Kind::ProcessExit;
+        if !self.show(kind, self.capture.wants(kind)) {
             return;
         }
         let exit = ProcessExit {
@@ -229,8 +146,59 @@ impl Machine {
             exit_status: 0xC000_013A,
         };
         let reference = || self.windows.take(pid);
-        let kick = || self.called.set(true);
-        self.capture.process_exit(self.ring, &exit, reference, kick);
+        self.capture
+            .process_exit(self.ring, &exit, reference, self.kick());
+    }
+
+    /// Thread `tid` of a process, which another may start. Windows gives no reference to a thread
+    /// whose id is a multiple of 12.
+    pub(crate) fn thread(&mut self, process: ProcessId, tid: u32, creator: ProcessId) {
+        let kind = Kind::ThreadStart;
+        if !self.show(kind, self.capture.wants(kind)) {
+            return;
+        }
+        let start = ThreadStart {
+            pid: process.pid,
+            key: Some(process.key),
+            tid,
+            time: NOW,
+            creator_pid: creator.pid,
+            creator_tid: 8,
+            creator_key: Some(creator.key),
+        };
+        let reference = || (!tid.is_multiple_of(12)).then(|| self.windows.take(tid));
+        self.capture
+            .thread_start(self.ring, &start, reference, self.kick());
+    }
+
+    pub(crate) fn thread_exit(&mut self, process: ProcessId, tid: u32) {
+        let kind = Kind::ThreadExit;
+        if !self.show(kind, self.capture.wants(kind)) {
+            return;
+        }
+        let exit = ThreadExit {
+            pid: process.pid,
+            key: process.key,
+            tid,
+            time: NOW,
+            exit_status: 7,
+        };
+        self.capture.thread_exit(self.ring, &exit, self.kick());
+    }
+
+    pub(crate) fn image(&mut self, load: &ImageLoad<'_>) {
+        let kind = Kind::ImageLoad;
+        if self.show(kind, self.capture.wants(kind)) {
+            self.capture.image_load(self.ring, load, self.kick());
+        }
+    }
+
+    pub(crate) fn open_handle(&mut self, open: &HandleOpen) {
+        let thread = open.flags & flags::THREAD != 0;
+        let wanted = self.capture.wants_handle(thread, open.original);
+        if self.show(Kind::HandleOpen, wanted) {
+            self.capture.handle_open(self.ring, open, self.kick());
+        }
     }
 
     /// Runs the worker for one batch of `records`, if it was called.
@@ -308,9 +276,4 @@ impl Machine {
             }
         }
     }
-}
-
-/// The records of a read, which must all be well formed.
-pub(crate) fn records(bytes: &[u8]) -> Vec<ntwatch_protocol::reader::Record<'_>> {
-    Records::new(bytes).map(Result::unwrap).collect()
 }

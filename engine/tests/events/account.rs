@@ -1,80 +1,17 @@
-//! What becomes of an event on its way from a callback to a read.
+//! What becomes of events that nobody wants, or for which there is no room.
 
-mod machine;
-
-use machine::{Machine, NOW, Wish, records, wide};
+use crate::machine::Machine;
+use crate::sources::{load, open};
+use crate::wish::Wish;
+use crate::{CAPTURE_RING, SESSION_RING, records, wide};
 use ntwatch_engine::account::{of, sum};
+use ntwatch_engine::process_table::ProcessId;
+use ntwatch_protocol::access::process::{QUERY_INFORMATION, TERMINATE};
+use ntwatch_protocol::configure::{AccessMasks, Selector, selector};
 use ntwatch_protocol::lost::stage;
-use ntwatch_protocol::process::known;
 use ntwatch_protocol::reader::Record;
 use ntwatch_protocol::record::{FIRST_SEQ, Kind, MAX_RECORD_SIZE, PerKind};
-use ntwatch_protocol::wide::Wide;
 use proptest::prelude::*;
-
-const CAPTURE_RING: usize = 1 << 16;
-const SESSION_RING: usize = 1 << 16;
-
-#[test]
-fn a_start_tells_what_the_callback_saw_and_what_the_worker_found() {
-    let mut machine = Machine::new(CAPTURE_RING);
-    let session = machine.open(SESSION_RING, &Wish::everything());
-    machine.start(8, 77, "p8 --now");
-    machine.work_to_the_end();
-    let bytes = machine.read(session, MAX_RECORD_SIZE);
-    let [Record::ProcessStart(start)] = records(&bytes)[..] else {
-        panic!("one start");
-    };
-    assert_eq!((start.pid, start.key), (8, 77));
-    assert_eq!((start.header.seq, start.header.time), (FIRST_SEQ, NOW));
-    assert_eq!(start.command_line(), Some(Wide::new(&wide("p8 --now"))));
-    assert_eq!(start.image_name(), Some(Wide::new(&wide(r"\??\C:\p8.exe"))));
-    let path = wide(r"\Device\HarddiskVolume3\p8.exe");
-    assert_eq!(start.image_path(), Some(Wide::new(&path)));
-    assert_eq!(start.known(known::INTEGRITY, start.integrity), Some(0x4000));
-    assert_eq!(start.known(known::PARENT_KEY, start.parent_key), Some(1));
-    assert_eq!(start.known(known::CREATOR_KEY, start.creator_key), None);
-}
-
-#[test]
-fn facts_of_a_process_that_is_gone_already_are_null() {
-    let mut machine = Machine::new(CAPTURE_RING);
-    let session = machine.open(SESSION_RING, &Wish::everything());
-    machine.start(12, 1, "");
-    machine.exit(12, 1);
-    machine.work_to_the_end();
-    let bytes = machine.read(session, MAX_RECORD_SIZE);
-    let [Record::ProcessStart(start), Record::ProcessExit(exit)] = records(&bytes)[..] else {
-        panic!("a start and an exit");
-    };
-    assert_eq!((start.image_path(), start.user()), (None, None));
-    assert_eq!(start.known & !known::PARENT_KEY, 0);
-    assert_eq!(
-        start.command_line(),
-        Some(Wide::default()),
-        "empty, not absent"
-    );
-    let name = wide(r"\??\C:\p12.exe");
-    assert_eq!(
-        exit.image(),
-        Some(Wide::new(&name)),
-        "the name it was started by"
-    );
-}
-
-#[test]
-fn an_exit_without_a_start_still_has_an_image() {
-    let mut machine = Machine::new(CAPTURE_RING);
-    let session = machine.open(SESSION_RING, &Wish::everything());
-    machine.exit(20, 5);
-    machine.work_to_the_end();
-    let bytes = machine.read(session, MAX_RECORD_SIZE);
-    let [Record::ProcessExit(exit)] = records(&bytes)[..] else {
-        panic!("one exit");
-    };
-    let path = wide(r"\Device\HarddiskVolume3\p20.exe");
-    assert_eq!(exit.image(), Some(Wide::new(&path)));
-    assert_eq!(exit.exit_status, 0xC000_013A);
-}
 
 #[test]
 fn nothing_is_offered_while_nobody_listens() {
@@ -86,11 +23,7 @@ fn nothing_is_offered_while_nobody_listens() {
 #[test]
 fn starts_and_exits_are_captured_for_whoever_listens_to_anything() {
     let mut machine = Machine::new(CAPTURE_RING);
-    let exits = Wish {
-        mask: Kind::ProcessExit.bit(),
-        pids: Vec::new(),
-    };
-    let session = machine.open(SESSION_RING, &exits);
+    let session = machine.listen(SESSION_RING, &Wish::only(Kind::ProcessExit.bit()));
     machine.start(8, 1, "");
     machine.work_to_the_end();
     assert!(machine.read(session, MAX_RECORD_SIZE).is_empty());
@@ -99,18 +32,9 @@ fn starts_and_exits_are_captured_for_whoever_listens_to_anything() {
 }
 
 #[test]
-fn the_longest_strings_of_windows_fit_into_a_record() {
-    let mut machine = Machine::new(1 << 20);
-    let session = machine.open(1 << 20, &Wish::everything());
-    machine.start(8, 1, &"x".repeat(32767));
-    machine.work_to_the_end();
-    assert_eq!(records(&machine.read(session, MAX_RECORD_SIZE)).len(), 1);
-}
-
-#[test]
 fn a_full_session_ring_loses_the_newest_and_says_so_where_they_are_missing() {
     let mut machine = Machine::new(1 << 20);
-    let session = machine.open(1 << 12, &Wish::everything());
+    let session = machine.listen(1 << 12, &Wish::everything());
     for key in 0..100 {
         machine.start(8, key, "");
     }
@@ -131,14 +55,8 @@ fn a_full_session_ring_loses_the_newest_and_says_so_where_they_are_missing() {
 #[test]
 fn a_full_capture_ring_is_announced_to_every_session_that_wants_the_kind() {
     let mut machine = Machine::new(1 << 12);
-    let all = machine.open(SESSION_RING, &Wish::everything());
-    let exits = machine.open(
-        SESSION_RING,
-        &Wish {
-            mask: Kind::ProcessExit.bit(),
-            pids: Vec::new(),
-        },
-    );
+    let all = machine.listen(SESSION_RING, &Wish::everything());
+    let exits = machine.listen(SESSION_RING, &Wish::only(Kind::ProcessExit.bit()));
     for key in 0..100 {
         machine.start(8, key, "");
     }
@@ -172,7 +90,7 @@ fn a_full_capture_ring_is_announced_to_every_session_that_wants_the_kind() {
 #[test]
 fn references_that_are_left_in_the_ring_are_given_back_at_unload() {
     let mut machine = Machine::new(1 << 12);
-    machine.open(SESSION_RING, &Wish::everything());
+    machine.listen(SESSION_RING, &Wish::everything());
     for key in 0..100 {
         machine.start(8, key, "");
     }
@@ -182,23 +100,72 @@ fn references_that_are_left_in_the_ring_are_given_back_at_unload() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Start { pid: u32, command_line: usize },
-    Exit { pid: u32 },
-    Work { records: usize },
-    Read { session: usize, room: usize },
+    Happens {
+        what: Kind,
+        id: ProcessId,
+        other: ProcessId,
+        length: usize,
+    },
+    Work {
+        records: usize,
+    },
+    Read {
+        session: usize,
+        room: usize,
+    },
     Open(Wish),
-    Change { session: usize, wish: Wish },
+    Change {
+        session: usize,
+        wish: Wish,
+    },
+}
+
+/// An event of kind `what`, with a string of its own where the kind has one.
+fn happen(machine: &mut Machine, what: Kind, id: ProcessId, other: ProcessId, text: &str) {
+    match what {
+        Kind::ProcessStart => machine.child(id.pid, id.key, other, text),
+        Kind::ProcessExit => machine.exit(id.pid, id.key),
+        Kind::ThreadStart => machine.thread(id, 2 * other.pid, other),
+        Kind::ThreadExit => machine.thread_exit(id, 2 * other.pid),
+        Kind::ImageLoad => machine.image(&load(id, Some(&wide(text)))),
+        Kind::HandleOpen if text.len().is_multiple_of(2) => {
+            machine.open_handle(&open(id, other, QUERY_INFORMATION));
+        }
+        _ => machine.open_handle(&open(id, other, TERMINATE)),
+    }
+}
+
+fn process() -> impl Strategy<Value = ProcessId> {
+    (1u32..9, 1u64..4).prop_map(|(pid, key)| ProcessId { pid, key })
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    let mask = (1u32..4).prop_map(|bits| bits << Kind::ProcessStart.index());
-    (mask, prop::collection::vec(1u32..9, 0..3)).prop_map(|(mask, pids)| Wish { mask, pids })
+    let selector = (process(), 0..=selector::ALL).prop_map(|(id, flags)| Selector {
+        pid: id.pid,
+        key: 0,
+        flags,
+    });
+    let image = prop::option::of(r"p[1-4?]\.exe");
+    let access = prop::option::of(Just(AccessMasks::ALL));
+    let processes = prop::collection::vec(selector, 0..2);
+    (1u32..64, processes, image, access, any::<[bool; 2]>()).prop_map(
+        |(bits, processes, image, access, [remote_threads, user_images])| Wish {
+            mask: bits << Kind::ProcessStart.index(),
+            processes,
+            image,
+            excluded_image: None,
+            access,
+            remote_threads,
+            user_images,
+        },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let kind = prop::sample::select(&Kind::EVENTS[..]);
+    let happens = (kind, process(), process(), 0usize..300);
     prop_oneof![
-        6 => (1u32..9, 0usize..300).prop_map(|(pid, command_line)| Step::Start { pid, command_line }),
-        3 => (1u32..9).prop_map(|pid| Step::Exit { pid }),
+        9 => happens.prop_map(|(what, id, other, length)| Step::Happens { what, id, other, length }),
         3 => (1usize..20).prop_map(|records| Step::Work { records }),
         2 => (0usize..3, 0usize..4000).prop_map(|(session, room)| Step::Read { session, room }),
         1 => wish().prop_map(Step::Open),
@@ -211,29 +178,24 @@ proptest! {
     /// accounted for, every loss is announced once, and numbers never step back.
     #[test]
     fn no_event_goes_missing_unaccounted(steps in prop::collection::vec(step(), 1..200)) {
-        let mut machine = Machine::new(1 << 11);
+        let mut machine = Machine::new(1 << 12);
         let mut read: Vec<Vec<u8>> = Vec::new();
-        let mut keys = 0;
         for step in steps {
             match step {
-                Step::Start { pid, command_line } => {
-                    keys += 1;
-                    machine.start(pid, keys, &"c".repeat(command_line));
+                Step::Happens { what, id, other, length } => {
+                    happen(&mut machine, what, id, other, &"c".repeat(length));
                 }
-                Step::Exit { pid } => machine.exit(pid, keys),
                 Step::Work { records } => machine.work(records),
                 Step::Read { session, room } if session < read.len() => {
                     let bytes = machine.read(session, room);
                     read[session].extend(bytes);
                 }
                 Step::Open(wish) if read.len() < 3 => {
-                    machine.open(1 << 11, &wish);
+                    machine.listen(1 << 12, &wish);
                     read.push(Vec::new());
                 }
                 Step::Change { session, wish } if session < read.len() => {
-                    let feed = machine.feeds.feed(session).unwrap();
-                    feed.set_filter(wish.filter());
-                    machine.capture.listen(&machine.feeds.listening());
+                    machine.change(session, &wish);
                 }
                 _ => {}
             }
