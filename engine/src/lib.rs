@@ -5,7 +5,7 @@
 //! callback ─ capture ──> capture ring ──> worker ─ enrich ──> feeds ──> one ring per session ──> reader
 //! ```
 //!
-//! - [`capture`]: the callbacks' side; [`worker`]: takes records off the capture ring;
+//! - [`capture`]: the callbacks' side; [`in_flight`]: what one tells the other; [`worker`]: takes records off the capture ring;
 //!   [`facts`]: what it asks Windows; [`process_table`]: what it remembers.
 //! - [`event`]: what comes of a record; [`feeds`]: all sessions; [`session`]: the two ends of one;
 //!   [`filter`]: what it wants.
@@ -38,6 +38,7 @@ pub mod event;
 pub mod facts;
 pub mod feeds;
 pub mod filter;
+pub mod in_flight;
 pub mod memory;
 pub mod process_table;
 pub mod protect;

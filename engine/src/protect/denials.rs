@@ -61,6 +61,13 @@ impl Denials {
         }
     }
 
+    /// Is nothing denied to anybody? Spares the callbacks to find out who it is.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // Relaxed, as in `denied`.
+        self.end.load(Ordering::Relaxed) == 0
+    }
+
     /// The rights that are denied to the process with this start key.
     #[inline]
     pub fn denied_process(&self, key: u64) -> u32 {
