@@ -1,6 +1,6 @@
 //! The control device: who may open it, and what is called for it.
 
-use crate::ioctl::{evt_io_canceled_on_queue, evt_io_device_control};
+use crate::ioctl::{evt_io_canceled_on_queue, evt_io_device_control, evt_io_in_caller_context};
 use crate::nt::unicode_string::{unicode_string, utf16};
 use crate::session;
 use crate::state::Objects;
@@ -30,6 +30,7 @@ pub(crate) fn create(driver: Driver) -> Result<Objects, NTSTATUS> {
         cleanup: Some(evt_file_cleanup),
         close: Some(evt_file_close),
     });
+    init.set_io_in_caller_context_callback(Some(evt_io_in_caller_context));
     let device = init.create()?;
     furnish(device).inspect_err(|_| {
         // SAFETY: nobody knows of it yet.

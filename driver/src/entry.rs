@@ -1,12 +1,17 @@
 //! Loading and unloading.
 
+use crate::altitude::Altitude;
 use crate::device;
+use crate::handle;
+use crate::image;
 use crate::nt::debug::print_failure;
+use crate::nt::object_callbacks::Registration;
 use crate::nt::pool::{InPool, Pool};
 use crate::nt::push_lock::PushLock;
 use crate::nt::time::system_time;
 use crate::process;
 use crate::state::STATE;
+use crate::thread;
 use crate::wdf::driver;
 use crate::worker;
 use core::ffi::CStr;
@@ -24,12 +29,18 @@ struct Loaded {
     /// The memory of [`State::ring`](crate::state::State::ring).
     ring: Option<InPool<CaptureRing<'static>>>,
     process_notify: bool,
+    thread_notify: bool,
+    image_notify: bool,
+    handle_callbacks: Option<Registration>,
 }
 
 impl Loaded {
     const NOTHING: Self = Self {
         ring: None,
         process_notify: false,
+        thread_notify: false,
+        image_notify: false,
+        handle_callbacks: None,
     };
 }
 
@@ -91,12 +102,21 @@ fn begin(driver: driver::Driver) -> Result<(), NTSTATUS> {
     STATE.ring.set(unsafe { ring.get() });
     LOADED.lock().ring = Some(ring);
 
+    let altitude = Altitude::read(driver).map_err(failed(c"reading Parameters\\Altitude"))?;
+
     let objects = device::create(driver).map_err(failed(c"creating the device"))?;
     let device = objects.device;
     STATE.objects.set(objects);
 
     process::register().map_err(failed(c"PsSetCreateProcessNotifyRoutineEx2"))?;
     LOADED.lock().process_notify = true;
+    thread::register().map_err(failed(c"PsSetCreateThreadNotifyRoutineEx"))?;
+    LOADED.lock().thread_notify = true;
+    image::register().map_err(failed(c"PsSetLoadImageNotifyRoutineEx"))?;
+    LOADED.lock().image_notify = true;
+    let handles = handle::register(altitude.as_unicode_string());
+    let handles = handles.map_err(failed(c"ObRegisterCallbacks"))?;
+    LOADED.lock().handle_callbacks = Some(handles);
 
     device.finish_initializing();
     Ok(())
@@ -111,19 +131,37 @@ unsafe extern "C" fn evt_driver_unload(_: WDFDRIVER) {
 /// Ends whatever was begun: first what calls us, then the worker, then the memory that both use.
 fn clean_up() {
     let loaded = core::mem::replace(&mut *LOADED.lock(), Loaded::NOTHING);
-    let mut callbacks_are_gone = true;
-    if loaded.process_notify
-        && let Err(status) = process::unregister()
-    {
-        print_failure(c"removing the process notify routine", status);
-        callbacks_are_gone = false;
-    }
+    drop(loaded.handle_callbacks);
+    let images = is_gone(
+        loaded.image_notify,
+        image::unregister,
+        c"removing the image notify routine",
+    );
+    let threads = is_gone(
+        loaded.thread_notify,
+        thread::unregister,
+        c"removing the thread notify routine",
+    );
+    let processes = is_gone(
+        loaded.process_notify,
+        process::unregister,
+        c"removing the process notify routine",
+    );
     worker::stop();
-    if callbacks_are_gone {
+    if images && threads && processes {
         drop(loaded.ring);
     } else {
         // Documented for a routine that is not registered, which ours is. Should it happen all the
         // same, memory lost until the next boot is better than memory freed under a callback.
         core::mem::forget(loaded.ring);
     }
+}
+
+/// Is a routine registered no more? If it stays, with a line for the debugger.
+fn is_gone(
+    was_registered: bool,
+    unregister: fn() -> Result<(), NTSTATUS>,
+    step: &'static CStr,
+) -> bool {
+    !was_registered || unregister().map_err(failed(step)).is_ok()
 }

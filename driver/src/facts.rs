@@ -1,8 +1,11 @@
 //! What the worker finds out from Windows.
 
+use crate::nt::object;
 use crate::nt::pool::SystemBuffer;
-use crate::nt::process::{self, Process};
+use crate::nt::process::{HeldProcess, Process};
 use crate::nt::process_handle::ProcessHandle;
+use crate::nt::thread::Thread;
+use crate::nt::thread_handle::ThreadHandle;
 use crate::nt::token::PrimaryToken;
 use ntwatch_engine::facts::{Facts, Object, System, ThreadFacts};
 use ntwatch_engine::process_table::ProcessId;
@@ -17,6 +20,12 @@ fn process<'a>(object: Object) -> Option<Process<'a>> {
     // SAFETY: the engine asks about objects of records that it has not released; their callbacks
     // took the references.
     unsafe { Process::of_object(object) }
+}
+
+/// The thread of a record.
+fn thread<'a>(object: Object) -> Option<Thread<'a>> {
+    // SAFETY: as in `process`.
+    unsafe { Thread::of_object(object) }
 }
 
 impl System for Windows {
@@ -47,20 +56,25 @@ impl System for Windows {
         process(object).and_then(Process::image_path)
     }
 
-    fn thread_facts(&self, _: Object, _: bool) -> ThreadFacts {
-        // No callback takes references to threads yet.
-        ThreadFacts::default()
+    fn thread_facts(&self, object: Object, ask_subsystem: bool) -> ThreadFacts {
+        let handle = thread(object).and_then(ThreadHandle::open);
+        ThreadFacts {
+            start_address: handle.as_ref().and_then(ThreadHandle::start_address),
+            subsystem: if ask_subsystem {
+                handle.as_ref().and_then(ThreadHandle::subsystem)
+            } else {
+                Some(subsystem::WIN32)
+            },
+        }
     }
 
     fn find_image(&self, id: ProcessId) -> Option<SystemBuffer> {
-        process::with_pid(id.pid, |process| {
-            (process.start_key() == id.key).then(|| process.image_path())?
-        })?
+        HeldProcess::find(id)?.get().image_path()
     }
 
     fn release(&self, object: Object) {
         // SAFETY: the engine releases the reference of a record once.
-        unsafe { process::release(object) };
+        unsafe { object::release(object) };
     }
 
     fn upcase(&self, unit: u16) -> u16 {

@@ -1,16 +1,43 @@
 //! Control requests. All that they bring is checked before anything changes.
 
+use crate::nt::privilege::has_debug_privilege;
+use crate::protect;
 use crate::session::{self, Session};
 use crate::state::STATE;
+use crate::wdf::device::Device;
 use crate::wdf::request::Request;
 use ntwatch_protocol::configure::Configure;
-use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, GET_VERSION, READ_EVENTS, SHUTDOWN, Version};
+use ntwatch_protocol::ioctl::{
+    CONFIGURE, GET_STATS, GET_VERSION, PROTECT_ADD, PROTECT_LIST, PROTECT_REMOVE, READ_EVENTS,
+    SHUTDOWN, STATUS_PRIVILEGE_NOT_HELD, Version,
+};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 use wdk_sys::{
     NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
-    STATUS_SUCCESS, WDFQUEUE, WDFREQUEST,
+    STATUS_SUCCESS, WDFDEVICE, WDFQUEUE, WDFREQUEST,
 };
+
+/// Page "EVT_WDF_IO_IN_CALLER_CONTEXT". In the thread that asks; PASSIVE_LEVEL for user mode's.
+///
+/// The one place where the caller's privileges can be asked about. Whatever the queue hands out
+/// has passed here, so nothing needs to be noted in the request.
+pub(crate) unsafe extern "C" fn evt_io_in_caller_context(device: WDFDEVICE, request: WDFREQUEST) {
+    // SAFETY: the framework leaves it to us to complete the request or to hand it on.
+    let Some(request) = (unsafe { Request::new(request) }) else {
+        return;
+    };
+    if let Some(PROTECT_ADD | PROTECT_REMOVE | PROTECT_LIST) = request.control_code()
+        && !has_debug_privilege()
+    {
+        return request.complete(STATUS_PRIVILEGE_NOT_HELD as NTSTATUS);
+    }
+    // SAFETY: our device.
+    let device = unsafe { Device::new(device) };
+    if let Err((request, status)) = device.enqueue_request(request) {
+        request.complete(status);
+    }
+}
 
 /// Page "EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL". PASSIVE_LEVEL, as the device asks for.
 pub(crate) unsafe extern "C" fn evt_io_device_control(
@@ -30,23 +57,33 @@ fn device_control(request: Request, code: u32, input_length: usize, output_lengt
     let Some(session) = request.file().and_then(session::of_file) else {
         return request.complete(STATUS_INVALID_HANDLE);
     };
-    // CONFIGURE alone has input; nobody may rely on more being ignored.
+    // Nobody may rely on more being ignored than a request asks for.
     match code {
-        GET_VERSION | READ_EVENTS | GET_STATS | SHUTDOWN if input_length != 0 => {
+        GET_VERSION | READ_EVENTS | GET_STATS | PROTECT_LIST | SHUTDOWN if input_length != 0 => {
             request.complete(STATUS_INVALID_PARAMETER);
         }
-        SHUTDOWN | CONFIGURE if output_length != 0 => request.complete(STATUS_INVALID_PARAMETER),
-        CONFIGURE if input_length == 0 => request.complete(STATUS_INVALID_PARAMETER),
+        CONFIGURE | PROTECT_ADD | PROTECT_REMOVE | SHUTDOWN if output_length != 0 => {
+            request.complete(STATUS_INVALID_PARAMETER);
+        }
+        CONFIGURE | PROTECT_ADD | PROTECT_REMOVE if input_length == 0 => {
+            request.complete(STATUS_INVALID_PARAMETER);
+        }
         GET_VERSION => request.complete_with(|answer| *answer = version()),
         CONFIGURE => {
-            let status = match configure(session, &request) {
-                Ok(()) => STATUS_SUCCESS,
-                Err(status) => status,
-            };
-            request.complete(status);
+            let result = configure(session, &request);
+            complete(request, result);
         }
         READ_EVENTS => session.read(request),
         GET_STATS => request.complete_with(|stats| session.stats(stats)),
+        PROTECT_ADD => {
+            let result = protect::add(session, &request);
+            complete(request, result);
+        }
+        PROTECT_REMOVE => {
+            let result = protect::remove(session, &request);
+            complete(request, result);
+        }
+        PROTECT_LIST => protect::list(session, request),
         SHUTDOWN => {
             STATE.shut_down();
             STATE.sessions.iter().for_each(Session::serve);
@@ -54,6 +91,14 @@ fn device_control(request: Request, code: u32, input_length: usize, output_lengt
         }
         _ => request.complete(STATUS_INVALID_DEVICE_REQUEST),
     }
+}
+
+/// Completes a request that has no answer but how it went.
+fn complete(request: Request, result: Result<(), NTSTATUS>) {
+    request.complete(match result {
+        Ok(()) => STATUS_SUCCESS,
+        Err(status) => status,
+    });
 }
 
 fn configure(session: &Session, request: &Request) -> Result<(), NTSTATUS> {

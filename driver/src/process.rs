@@ -2,9 +2,9 @@
 
 use crate::nt::critical_region::CriticalRegion;
 use crate::nt::process::{Process, start_key_of};
-use crate::nt::process_notify;
 use crate::nt::time::system_time;
 use crate::nt::unicode_string::text;
+use crate::nt::{self, process_notify};
 use crate::state::STATE;
 use ntwatch_engine::capture::{ProcessExit, ProcessStart};
 use ntwatch_engine::process_table::ProcessId;
@@ -40,11 +40,6 @@ unsafe extern "C" fn create_process_notify_routine(
     }
 }
 
-/// Pids are numbers below 2^32 in the shape of handles.
-fn number(id: HANDLE) -> u32 {
-    id.addr() as u32
-}
-
 fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
     let Some(ring) = STATE.ring.get() else {
         return;
@@ -62,15 +57,15 @@ fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
     let flags = unsafe { info.__bindgen_anon_1.__bindgen_anon_1 };
     let start = ProcessStart {
         id: ProcessId {
-            pid: number(pid),
+            pid: nt::id(pid),
             key: process.start_key(),
         },
         time: system_time(),
         create_time: process.create_time(),
-        parent_pid: number(info.ParentProcessId),
+        parent_pid: nt::id(info.ParentProcessId),
         parent_key,
-        creator_pid: number(creator),
-        creator_tid: number(info.CreatingThreadId.UniqueThread),
+        creator_pid: nt::id(creator),
+        creator_tid: nt::id(info.CreatingThreadId.UniqueThread),
         creator_key,
         image_exact: flags.FileOpenNameAvailable() != 0,
         subsystem_process: flags.IsSubsystemProcess() != 0,
@@ -94,7 +89,7 @@ fn exit(process: Process<'_>, pid: HANDLE) {
     };
     let exit = ProcessExit {
         id: ProcessId {
-            pid: number(pid),
+            pid: nt::id(pid),
             key: process.start_key(),
         },
         time: system_time(),

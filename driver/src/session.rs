@@ -97,6 +97,11 @@ impl Session {
         File::new(self.file.load(Ordering::Acquire))
     }
 
+    /// Is the handle closed?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
     /// Does what `configure` asks for, or nothing.
     pub(crate) fn configure(&self, configure: &Configure<'_>) -> Result<(), NTSTATUS> {
         let filter =
@@ -188,7 +193,7 @@ impl Session {
 
     fn next_completion(&self) -> Option<Completion> {
         let mut events = self.events.lock();
-        let ended = if self.is_closed.load(Ordering::SeqCst) {
+        let ended = if self.is_closed() {
             Some(STATUS_CANCELLED)
         } else if STATE.is_shut_down() {
             Some(STATUS_SHUTDOWN as NTSTATUS)
@@ -260,11 +265,13 @@ impl Session {
         stats.queued = events.reader.queued(account);
     }
 
-    /// The handle is closed: requests that come late are canceled. The framework cancels those
-    /// that are pended.
+    /// The handle is closed: its rules end, and requests that come late are canceled. The framework
+    /// cancels those that are pended.
     pub(crate) fn clean_up(&self) {
         // SeqCst, as for `State::is_shut_down`.
         self.is_closed.store(true, Ordering::SeqCst);
+        // Whoever adds a rule looks at `is_closed` with this lock held.
+        STATE.rules.lock().end_session(self.number);
         self.serve();
     }
 

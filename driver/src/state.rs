@@ -1,26 +1,35 @@
 //! What the callbacks, the worker and the requests share.
 //!
-//! Locks are taken in this order: the worker's or a session's, then the feeds'. No request is
-//! completed while one is held.
+//! Locks are taken in this order: the worker's or a session's, then the feeds'; the rules' alone. No
+//! request is completed while one is held.
 
 use crate::nt::once::Once;
 use crate::nt::push_lock::PushLock;
+use crate::nt::thread::Thread;
 use crate::session::Session;
 use crate::wdf::device::Device;
 use crate::wdf::queue::Queue;
 use crate::wdf::work_item::WorkItem;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use ntwatch_engine::capture::{Capture, Listening};
 use ntwatch_engine::feeds::Feeds;
+use ntwatch_engine::in_flight::InFlight;
+use ntwatch_engine::protect::{Denials, Rules};
 use ntwatch_engine::worker::Worker;
 use ntwatch_protocol::ioctl::MAX_SESSIONS;
 use ntwatch_ring::CaptureRing;
+use wdk_sys::_KTHREAD;
 
 /// Filled in by `DriverEntry` before anything can call us.
 pub(crate) static STATE: State = State {
     capture: Capture::new(),
     ring: Once::new(),
+    opens: InFlight::new(),
+    denials: &DENIALS,
+    rules: PushLock::new(Rules::new(&DENIALS)),
     worker: PushLock::new(None),
+    worker_thread: AtomicPtr::new(ptr::null_mut()),
     feeds: PushLock::new(Feeds::new()),
     sessions: numbered(),
     objects: Once::new(),
@@ -28,6 +37,8 @@ pub(crate) static STATE: State = State {
     shut_down: AtomicBool::new(false),
     stopping: AtomicBool::new(false),
 };
+
+static DENIALS: Denials = Denials::new();
 
 /// The places for sessions.
 const fn numbered() -> [Session; MAX_SESSIONS] {
@@ -46,8 +57,16 @@ pub(crate) struct State {
     pub(crate) capture: Capture,
     /// The capture ring.
     pub(crate) ring: Once<&'static CaptureRing<'static>>,
+    /// Opens between the callbacks before and after them.
+    pub(crate) opens: InFlight,
+    /// What the rules come to, for the callbacks.
+    pub(crate) denials: &'static Denials,
+    /// The rules about processes, of all sessions.
+    pub(crate) rules: PushLock<Rules<'static>>,
     /// What the worker keeps from run to run.
     pub(crate) worker: PushLock<Option<Worker>>,
+    /// The thread that runs it now.
+    worker_thread: AtomicPtr<_KTHREAD>,
     /// The worker's ends of the sessions, by session number.
     pub(crate) feeds: PushLock<Feeds<'static>>,
     /// The handles' ends, by the same number.
@@ -78,10 +97,12 @@ impl State {
         self.shut_down.load(Ordering::SeqCst)
     }
 
-    /// Ends all sessions: they are not told anything more.
+    /// Ends all sessions: they are not told anything more, and protect nothing.
     pub(crate) fn shut_down(&self) {
         self.shut_down.store(true, Ordering::SeqCst);
         self.listen(&self.feeds.lock());
+        // Whoever adds a rule looks at `shut_down` with this lock held.
+        self.rules.lock().retain(|_| false);
     }
 
     /// Lets the callbacks know who listens, after `feeds` changed.
@@ -92,6 +113,21 @@ impl State {
             feeds.listening()
         };
         self.capture.listen(&listening);
+    }
+
+    /// Runs `work` as the worker's. One thread at a time.
+    pub(crate) fn as_worker<R>(&self, work: impl FnOnce() -> R) -> R {
+        let me = Thread::current().map_or(ptr::null_mut(), Thread::as_ptr);
+        // Relaxed: only what this thread wrote itself can make it take itself for the worker.
+        self.worker_thread.store(me, Ordering::Relaxed);
+        let result = work();
+        self.worker_thread.store(ptr::null_mut(), Ordering::Relaxed);
+        result
+    }
+
+    /// Does the worker run in this thread, which is the one that asks?
+    pub(crate) fn is_worker(&self, me: Thread<'_>) -> bool {
+        self.worker_thread.load(Ordering::Relaxed) == me.as_ptr()
     }
 
     /// Is the driver being unloaded? Then the worker leaves what is left to the clean-up.

@@ -8,7 +8,7 @@
 use crate::facts::{Windows, upcase};
 use crate::nt::time::{interrupt_time, system_time};
 use crate::state::STATE;
-use ntwatch_engine::feeds::SessionSet;
+use ntwatch_engine::feeds::{News, SessionSet};
 use ntwatch_engine::worker::{self, Pause};
 use wdk_sys::WDFWORKITEM;
 
@@ -47,19 +47,18 @@ fn run() -> (SessionSet, Pause) {
     };
     let mut records = 0u32;
     let begin = interrupt_time();
-    let pause = worker.run(
-        consumer,
-        &STATE.capture,
-        &Windows,
-        system_time,
-        |news| readable.merge(STATE.feeds.lock().tell(news, upcase)),
-        || {
-            records = records.wrapping_add(1);
-            records < BATCH
-                && (!records.is_multiple_of(CLOCK_INTERVAL)
-                    || interrupt_time().wrapping_sub(begin) < BATCH_TIME)
-        },
-    );
+    let go_on = || {
+        records = records.wrapping_add(1);
+        records < BATCH
+            && (!records.is_multiple_of(CLOCK_INTERVAL)
+                || interrupt_time().wrapping_sub(begin) < BATCH_TIME)
+    };
+    let tell = |news: &News<'_>| readable.merge(STATE.feeds.lock().tell(news, upcase));
+    // The handles that it opens on the way are not told of.
+    let pause = STATE.as_worker(|| {
+        let capture = &STATE.capture;
+        worker.run(consumer, capture, &Windows, system_time, tell, go_on)
+    });
     (readable, pause)
 }
 

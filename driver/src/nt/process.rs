@@ -5,15 +5,16 @@ use crate::nt::pool::SystemBuffer;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use ntwatch_engine::facts::Object;
+use ntwatch_engine::process_table::ProcessId;
 use wdk_sys::ntddk::{
-    ObfDereferenceObject, ObfReferenceObject, PsGetProcessCreateTimeQuadPart,
-    PsGetProcessExitStatus, PsGetProcessStartKey, PsLookupProcessByProcessId,
+    IoGetCurrentProcess, ObfDereferenceObject, ObfReferenceObject, PsGetProcessCreateTimeQuadPart,
+    PsGetProcessExitStatus, PsGetProcessId, PsGetProcessStartKey, PsLookupProcessByProcessId,
     SeLocateProcessImageName,
 };
 use wdk_sys::{_KPROCESS, HANDLE, PEPROCESS};
 
 /// A process that somebody else holds for `'a`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process<'a> {
     object: NonNull<_KPROCESS>,
     held: PhantomData<&'a ()>,
@@ -43,27 +44,55 @@ impl Process<'_> {
         self.object.as_ptr()
     }
 
+    /// The process whose address space the thread that asks is in: the one it belongs to, or is
+    /// attached to. N.B. Nothing of ours attaches or detaches, so it is that as long as anything of
+    /// ours runs in this thread, and the value cannot leave it. Page "IoGetCurrentProcess".
+    /// IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn current() -> Option<Self> {
+        // SAFETY: takes nothing.
+        let object = unsafe { IoGetCurrentProcess() };
+        // SAFETY: see above.
+        unsafe { Self::new(object) }
+    }
+
+    /// Which one it is. Pages "PsGetProcessId" and "PsGetProcessStartKey". IRQL ≤ DISPATCH_LEVEL.
+    #[inline]
+    pub(crate) fn id(self) -> ProcessId {
+        ProcessId {
+            pid: self.pid(),
+            key: self.start_key(),
+        }
+    }
+
+    /// Page "PsGetProcessId". IRQL ≤ DISPATCH_LEVEL.
+    #[inline]
+    pub(crate) fn pid(self) -> u32 {
+        // SAFETY: a process object, held for `'a`.
+        crate::nt::id(unsafe { PsGetProcessId(self.as_ptr()) })
+    }
+
     /// Page "PsGetProcessStartKey". IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn start_key(self) -> u64 {
-        // SAFETY: a process object, held for `'a`.
+        // SAFETY: as in `pid`.
         unsafe { PsGetProcessStartKey(self.as_ptr()) }
     }
 
     /// 100 ns units since 1601, UTC. Page "PsGetProcessCreateTimeQuadPart". Any IRQL.
     pub(crate) fn create_time(self) -> i64 {
-        // SAFETY: as in `start_key`.
+        // SAFETY: as in `pid`.
         unsafe { PsGetProcessCreateTimeQuadPart(self.as_ptr()) }
     }
 
-    /// Page "PsGetProcessExitStatus". IRQL = PASSIVE_LEVEL.
+    /// `STATUS_PENDING` while it runs. Page "PsGetProcessExitStatus". IRQL ≤ APC_LEVEL.
     pub(crate) fn exit_status(self) -> i32 {
-        // SAFETY: as in `start_key`.
+        // SAFETY: as in `pid`.
         unsafe { PsGetProcessExitStatus(self.as_ptr()) }
     }
 
-    /// Takes a counted reference, to be given back by [`release`]. IRQL ≤ DISPATCH_LEVEL.
+    /// Takes a counted reference, to be given back by [`release`](crate::nt::object::release).
+    /// IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn reference(self) -> Object {
-        // SAFETY: as in `start_key`.
+        // SAFETY: as in `pid`.
         unsafe { ObfReferenceObject(self.as_ptr().cast()) };
         Object(self.as_ptr().expose_provenance() as u64)
     }
@@ -71,7 +100,7 @@ impl Process<'_> {
     /// Full NT path, UTF-16LE. Page "SeLocateProcessImageName". IRQL = PASSIVE_LEVEL.
     pub(crate) fn image_path(self) -> Option<SystemBuffer> {
         let mut name = ptr::null_mut();
-        // SAFETY: as in `start_key`; `name` is ours to write.
+        // SAFETY: as in `pid`; `name` is ours to write.
         let status = unsafe { SeLocateProcessImageName(self.as_ptr(), &raw mut name) };
         check(status).ok()?;
         // SAFETY: on success a string that is ours, its text in the same allocation.
@@ -84,35 +113,41 @@ impl Process<'_> {
     }
 }
 
-/// Gives back a reference. IRQL = PASSIVE_LEVEL, as it may be the last one.
-///
-/// # Safety
-/// `object` comes from [`Process::reference`] and was not given back before.
-pub(crate) unsafe fn release(object: Object) {
-    let address = ptr::with_exposed_provenance_mut(object.0 as usize);
-    // SAFETY: the reference was taken, and is given back here, as the caller promises.
-    unsafe { ObfDereferenceObject(address) };
+/// A process that this value holds a reference to.
+pub(crate) struct HeldProcess(Process<'static>);
+
+impl HeldProcess {
+    /// The process that has `pid` now. Page "PsLookupProcessByProcessId". IRQL ≤ APC_LEVEL.
+    pub(crate) fn lookup(pid: HANDLE) -> Option<Self> {
+        let mut object = ptr::null_mut();
+        // SAFETY: `object` is ours to write.
+        let status = unsafe { PsLookupProcessByProcessId(pid, &raw mut object) };
+        check(status).ok()?;
+        // SAFETY: the look-up took a reference, which is given back when the value is dropped, and
+        // `get` lends the process for no longer.
+        unsafe { Process::new(object) }.map(Self)
+    }
+
+    /// The process of this identity, which may have exited. IRQL ≤ APC_LEVEL.
+    pub(crate) fn find(id: ProcessId) -> Option<Self> {
+        let process = Self::lookup(crate::nt::handle(id.pid))?;
+        (process.get().start_key() == id.key).then_some(process)
+    }
+
+    pub(crate) const fn get(&self) -> Process<'_> {
+        self.0
+    }
+}
+
+impl Drop for HeldProcess {
+    /// IRQL ≤ APC_LEVEL.
+    fn drop(&mut self) {
+        // SAFETY: the reference of the look-up.
+        unsafe { ObfDereferenceObject(self.0.as_ptr().cast()) };
+    }
 }
 
 /// Start key of the process that has `pid` now. IRQL ≤ APC_LEVEL.
 pub(crate) fn start_key_of(pid: HANDLE) -> Option<u64> {
-    with_process_of(pid, |process| process.start_key())
-}
-
-/// What `find_out` says of the process that has `pid` now. IRQL ≤ APC_LEVEL.
-pub(crate) fn with_pid<R>(pid: u32, find_out: impl FnOnce(Process<'_>) -> R) -> Option<R> {
-    with_process_of(ptr::without_provenance_mut(pid as usize), find_out)
-}
-
-/// Page "PsLookupProcessByProcessId".
-fn with_process_of<R>(pid: HANDLE, find_out: impl FnOnce(Process<'_>) -> R) -> Option<R> {
-    let mut object = ptr::null_mut();
-    // SAFETY: `object` is ours to write.
-    let status = unsafe { PsLookupProcessByProcessId(pid, &raw mut object) };
-    check(status).ok()?;
-    // SAFETY: on success the look-up took a reference, which is given back below.
-    let found = unsafe { Process::new(object) }.map(find_out);
-    // SAFETY: the reference of the look-up.
-    unsafe { ObfDereferenceObject(object.cast()) };
-    found
+    HeldProcess::lookup(pid).map(|process| process.get().start_key())
 }

@@ -1,14 +1,12 @@
 //! What only a handle to a process tells.
 
 use crate::nt::check;
+use crate::nt::handle::{Handle, Number};
 use crate::nt::process::Process;
 use core::ptr;
-use wdk_sys::ntddk::{
-    ObOpenObjectByPointer, ZwClose, ZwOpenProcessTokenEx, ZwQueryInformationToken,
-};
+use wdk_sys::ntddk::{ZwOpenProcessTokenEx, ZwQueryInformationToken};
 use wdk_sys::{
-    _MODE, _TOKEN_INFORMATION_CLASS, HANDLE, KPROCESSOR_MODE, NTSTATUS, OBJ_KERNEL_HANDLE, PULONG,
-    PVOID, ULONG,
+    _TOKEN_INFORMATION_CLASS, HANDLE, NTSTATUS, OBJ_KERNEL_HANDLE, PULONG, PVOID, ULONG,
 };
 
 // N.B. Documented, and exported, but not declared in every WDK (page "ZwQueryInformationProcess").
@@ -35,39 +33,15 @@ mod class {
 const PROCESS_QUERY_LIMITED_INFORMATION: u32 = 0x1000;
 const TOKEN_QUERY: u32 = 0x0008;
 
-/// A kernel handle, closed when dropped.
-struct Handle(HANDLE);
-
-impl Drop for Handle {
-    /// IRQL = PASSIVE_LEVEL.
-    fn drop(&mut self) {
-        // SAFETY: a kernel handle that this value owns.
-        let status = unsafe { ZwClose(self.0) };
-        debug_assert!(check(status).is_ok());
-    }
-}
-
 /// A kernel handle to a process.
 pub(crate) struct ProcessHandle(Handle);
 
 impl ProcessHandle {
-    /// Page "ObOpenObjectByPointer". IRQL = PASSIVE_LEVEL.
+    /// IRQL = PASSIVE_LEVEL.
     pub(crate) fn open(process: Process<'_>) -> Option<Self> {
-        let mut handle = ptr::null_mut();
-        // SAFETY: the object is a process and held; for kernel mode its type need not be named.
-        let status = unsafe {
-            ObOpenObjectByPointer(
-                process.as_ptr().cast(),
-                OBJ_KERNEL_HANDLE,
-                ptr::null_mut(),
-                PROCESS_QUERY_LIMITED_INFORMATION,
-                ptr::null_mut(),
-                _MODE::KernelMode as KPROCESSOR_MODE,
-                &raw mut handle,
-            )
-        };
-        check(status).ok()?;
-        Some(Self(Handle(handle)))
+        let object = process.as_ptr().cast();
+        // SAFETY: a process, held, and a right to processes.
+        unsafe { Handle::open(object, PROCESS_QUERY_LIMITED_INFORMATION) }.map(Self)
     }
 
     /// A 32-bit process on 64-bit Windows? IRQL = PASSIVE_LEVEL.
@@ -86,18 +60,8 @@ impl ProcessHandle {
     }
 
     fn query<T: Number>(&self, class: i32) -> Option<T> {
-        let mut value = T::default();
-        // SAFETY: our handle; `value` is ours to write, of the size given, and any bits are valid.
-        let status = unsafe {
-            ZwQueryInformationProcess(
-                self.0.0,
-                class,
-                (&raw mut value).cast(),
-                size_of::<T>() as ULONG,
-                ptr::null_mut(),
-            )
-        };
-        check(status).ok().map(|()| value)
+        // SAFETY: a handle to a process.
+        unsafe { self.0.query(ZwQueryInformationProcess, class) }
     }
 
     /// Is the primary token elevated? N.B. Not documented for `SeQueryInformationToken`, so by
@@ -106,16 +70,22 @@ impl ProcessHandle {
         let mut token = ptr::null_mut();
         // SAFETY: our handle; `token` is ours to write.
         let status = unsafe {
-            ZwOpenProcessTokenEx(self.0.0, TOKEN_QUERY, OBJ_KERNEL_HANDLE, &raw mut token)
+            ZwOpenProcessTokenEx(
+                self.0.as_ptr(),
+                TOKEN_QUERY,
+                OBJ_KERNEL_HANDLE,
+                &raw mut token,
+            )
         };
         check(status).ok()?;
-        let token = Handle(token);
+        // SAFETY: just opened for us.
+        let token = unsafe { Handle::new(token) };
         let mut elevation: ULONG = 0;
         let mut length = 0;
         // SAFETY: our handle; `TOKEN_ELEVATION` is one DWORD, and both places are ours to write.
         let status = unsafe {
             ZwQueryInformationToken(
-                token.0,
+                token.as_ptr(),
                 _TOKEN_INFORMATION_CLASS::TokenElevation,
                 (&raw mut elevation).cast(),
                 size_of::<ULONG>() as ULONG,
@@ -125,9 +95,3 @@ impl ProcessHandle {
         check(status).ok().map(|()| elevation != 0)
     }
 }
-
-/// Plain numbers: every bit pattern is one.
-trait Number: Default {}
-impl Number for u8 {}
-impl Number for u32 {}
-impl Number for u64 {}

@@ -15,8 +15,8 @@ pub(crate) const fn utf16<const N: usize>(text: &str) -> [u16; N] {
     units
 }
 
-/// A `UNICODE_STRING` over `units`, for functions that only read it.
-pub(crate) const fn unicode_string(units: &'static [u16]) -> UNICODE_STRING {
+/// A `UNICODE_STRING` over `units`, for functions that only read it while they are there.
+pub(crate) const fn unicode_string(units: &[u16]) -> UNICODE_STRING {
     let length = size_of_val(units);
     assert!(length <= u16::MAX as usize);
     UNICODE_STRING {

@@ -2,13 +2,14 @@
 
 use crate::nt::check;
 use crate::wdf::driver::Driver;
+use crate::wdf::request::Request;
 use crate::wdf::{attributes, wdf_call};
 use core::ptr;
 use wdk_sys::{
     _WDF_EXECUTION_LEVEL, _WDF_FILEOBJECT_CLASS, _WDF_SYNCHRONIZATION_SCOPE, _WDF_TRI_STATE,
     FILE_DEVICE_SECURE_OPEN, NTSTATUS, PFN_WDF_DEVICE_FILE_CREATE, PFN_WDF_FILE_CLEANUP,
-    PFN_WDF_FILE_CLOSE, PWDFDEVICE_INIT, STATUS_INSUFFICIENT_RESOURCES, TRUE, UNICODE_STRING,
-    WDF_FILEOBJECT_CONFIG, WDFDEVICE,
+    PFN_WDF_FILE_CLOSE, PFN_WDF_IO_IN_CALLER_CONTEXT, PWDFDEVICE_INIT,
+    STATUS_INSUFFICIENT_RESOURCES, TRUE, UNICODE_STRING, WDF_FILEOBJECT_CONFIG, WDFDEVICE,
 };
 
 /// What is called for a handle: all at PASSIVE_LEVEL.
@@ -90,6 +91,24 @@ impl DeviceInit {
         };
     }
 
+    /// `callback` gets every request first, in the thread that makes it, and hands it on with
+    /// [`Device::enqueue_request`]. Page "WdfDeviceInitSetIoInCallerContextCallback".
+    /// IRQL = PASSIVE_LEVEL.
+    pub(crate) fn set_io_in_caller_context_callback(
+        &mut self,
+        callback: PFN_WDF_IO_IN_CALLER_CONTEXT,
+    ) {
+        // SAFETY: not yet a device.
+        unsafe {
+            wdf_call!(
+                PFN_WDFDEVICEINITSETIOINCALLERCONTEXTCALLBACK,
+                WdfDeviceInitSetIoInCallerContextCallbackTableIndex,
+                self.0,
+                callback,
+            )
+        };
+    }
+
     /// All callbacks of the device come at PASSIVE_LEVEL, and beside each other. Page
     /// "WdfDeviceCreate". IRQL = PASSIVE_LEVEL.
     pub(crate) fn create(mut self) -> Result<Device, NTSTATUS> {
@@ -131,6 +150,12 @@ unsafe impl Send for Device {}
 unsafe impl Sync for Device {}
 
 impl Device {
+    /// # Safety
+    /// A device of this driver's.
+    pub(crate) const unsafe fn new(device: WDFDEVICE) -> Self {
+        Self(device)
+    }
+
     /// Page "WdfDeviceCreateSymbolicLink". IRQL = PASSIVE_LEVEL.
     pub(crate) fn create_symbolic_link(self, name: &UNICODE_STRING) -> Result<(), NTSTATUS> {
         // SAFETY: our device; the string is copied.
@@ -142,6 +167,21 @@ impl Device {
                 name,
             )
         })
+    }
+
+    /// Hands a request on to the default queue; on failure it is still the caller's. Page
+    /// "WdfDeviceEnqueueRequest". IRQL ≤ DISPATCH_LEVEL, in EvtIoInCallerContext.
+    pub(crate) fn enqueue_request(self, request: Request) -> Result<(), (Request, NTSTATUS)> {
+        // SAFETY: our device, and a request of its that is in no queue yet.
+        let status = unsafe {
+            wdf_call!(
+                PFN_WDFDEVICEENQUEUEREQUEST,
+                WdfDeviceEnqueueRequestTableIndex,
+                self.0,
+                request.as_ptr(),
+            )
+        };
+        check(status).map_err(|status| (request, status))
     }
 
     /// From here on it can be opened. Page "WdfControlFinishInitializing". IRQL = PASSIVE_LEVEL.

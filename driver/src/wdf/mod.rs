@@ -8,6 +8,7 @@ pub(crate) mod device;
 pub(crate) mod driver;
 pub(crate) mod file;
 pub(crate) mod queue;
+pub(crate) mod registry;
 pub(crate) mod request;
 pub(crate) mod work_item;
 

@@ -7,7 +7,10 @@ use crate::wdf::wdf_call;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use ntwatch_engine::session::Output;
-use wdk_sys::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDFREQUEST, WDFREQUEST__};
+use wdk_sys::{
+    _WDF_REQUEST_TYPE, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS,
+    WDFREQUEST, WDFREQUEST__,
+};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// A request that is ours until it is completed or forwarded, which takes it.
@@ -19,6 +22,38 @@ impl Request {
     /// The request is the caller's to complete, and nothing else completes it.
     pub(crate) unsafe fn new(request: WDFREQUEST) -> Option<Self> {
         NonNull::new(request).map(Self)
+    }
+
+    pub(super) const fn as_ptr(&self) -> WDFREQUEST {
+        self.0.as_ptr()
+    }
+
+    /// Of a control request. Page "WdfRequestGetParameters". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn control_code(&self) -> Option<u32> {
+        let mut parameters = WDF_REQUEST_PARAMETERS {
+            Size: size_of::<WDF_REQUEST_PARAMETERS>() as u16,
+            ..WDF_REQUEST_PARAMETERS::default()
+        };
+        // SAFETY: ours; `parameters` is ours to write.
+        unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTGETPARAMETERS,
+                WdfRequestGetParametersTableIndex,
+                self.0.as_ptr(),
+                &raw mut parameters,
+            )
+        };
+        if parameters.Type != _WDF_REQUEST_TYPE::WdfRequestTypeDeviceControl {
+            return None;
+        }
+        // SAFETY: the member of the union that belongs to the type.
+        Some(unsafe { parameters.Parameters.DeviceIoControl.IoControlCode })
+    }
+
+    /// The input of a METHOD_BUFFERED request, of exactly the size of a `T`, else
+    /// STATUS_INVALID_PARAMETER. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn input<T: FromBytes>(&self) -> Result<T, NTSTATUS> {
+        T::read_from_bytes(self.input_buffer()?).map_err(|_| STATUS_INVALID_PARAMETER)
     }
 
     /// Page "WdfRequestCompleteWithInformation". IRQL ≤ DISPATCH_LEVEL, and with no lock of ours
