@@ -15,9 +15,8 @@ use windows_sys::Win32::Foundation::{
 
 exports! {
     HIGH_LEVEL: PsGetThreadProcessId;
-    DISPATCH_LEVEL: IoThreadToProcess, PsGetThreadExitStatus, PsGetThreadId, PsGetThreadProcess,
-        PsIsSystemThread;
-    APC_LEVEL: PsLookupThreadByThreadId;
+    DISPATCH_LEVEL: IoThreadToProcess, PsGetThreadId, PsGetThreadProcess, PsIsSystemThread;
+    APC_LEVEL: PsGetThreadExitStatus, PsLookupThreadByThreadId;
     PASSIVE_LEVEL: ZwQueryInformationThread;
 }
 
@@ -46,7 +45,7 @@ unsafe extern "win64" fn IoThreadToProcess(thread: *const Thread) -> *mut Proces
     unsafe { PsGetThreadProcess(thread) }
 }
 
-/// IRQL ≤ DISPATCH_LEVEL.
+/// IRQL ≤ APC_LEVEL.
 unsafe extern "win64" fn PsGetThreadExitStatus(thread: *const Thread) -> NTSTATUS {
     // SAFETY: the driver passes a thread that it holds.
     unsafe { &*thread }.exit_status()
