@@ -144,6 +144,13 @@ impl Sessions {
         self.had_one.load(Ordering::Relaxed)
     }
 
+    /// The handles of those who watch.
+    pub fn handles(&self) -> Vec<Arc<FileHandle>> {
+        let open = self.open.lock().unwrap();
+        let handle = |session: &Arc<Session>| session.handle.upgrade();
+        open.iter().filter_map(handle).collect()
+    }
+
     /// Does anybody watch?
     pub fn has_one(&self) -> bool {
         let mut open = self.open.lock().unwrap();

@@ -106,7 +106,9 @@ impl Cast {
         let new = self.new_process(recorded, &kernel.ps.accounts);
         // Whoever else created it is not recorded.
         let parent = recorded.parent.and_then(|parent| self.process(parent));
-        let creator = parent.unwrap_or_else(|| kernel.ps.system.clone());
+        let system = &kernel.ps.system;
+        let creator = parent.or_else(|| kernel.ps.find(system.id));
+        let creator = creator.unwrap_or_else(|| system.clone());
         self.expire(kernel, index);
         match kernel.start_process(&creator, new) {
             Ok(process) => {
@@ -233,10 +235,12 @@ impl Cast {
         self.members[index].insert(Member { process, threads })
     }
 
-    /// Whoever bears the pid and is another process is gone without a recorded exit.
+    /// Whoever bears the pid and is another process is gone without a recorded exit. That System
+    /// is another after a reboot is no surprise.
     fn expire(&mut self, kernel: &Kernel, index: usize) {
         let Recorded { pid, key, .. } = self.recorded[index];
-        if kernel.ps.find(pid).is_some_and(|b| Some(b.key) != key) {
+        let is_other = |b: &ObjectRef<Process>| Some(b.key) != key && *b != kernel.ps.system;
+        if kernel.ps.find(pid).as_ref().is_some_and(is_other) {
             log(
                 kernel,
                 &format!("pid {pid} is borne by another now; the exit was not recorded"),

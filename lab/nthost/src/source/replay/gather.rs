@@ -39,7 +39,7 @@ const IMAGE_LOAD: u64 = 7;
 const CREATE_REMOTE_THREAD: u64 = 8;
 const PROCESS_ACCESS: u64 = 10;
 
-/// Idle and System are in every machine without being recorded.
+/// Idle and System are in every machine: that an event speaks of them tells of nobody new.
 const LAST_SYSTEM_PID: u32 = 4;
 
 fn is_recorded(pid: u32) -> bool {
@@ -124,7 +124,7 @@ impl Planner {
         let parent = event.parent();
         let parent_index = parent
             .guid
-            .filter(|_| parent.pid.is_some_and(is_recorded))
+            .filter(|_| parent.pid.is_some_and(|pid| pid != NO_PID))
             .map(|guid| self.identify(parent, guid));
         let index = match self.by_guid.get(&guid).copied() {
             // The log has the start twice.
