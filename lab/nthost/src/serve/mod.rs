@@ -7,7 +7,7 @@
 mod answer;
 mod connection;
 
-use crate::io::{Client, Service, ServiceConfig, StartError, Stop};
+use crate::io::{Client, FileHandle, Service, ServiceConfig, StartError, Stop};
 use crate::ob::ObjectRef;
 use crate::se::Token;
 use crate::source::{Host, Sessions, Source, Stage};
@@ -280,17 +280,25 @@ impl Shared {
         });
     }
 
+    /// Has the driver end all reads. A driver that ends already, or is another one, has no need of
+    /// this.
+    fn shut_down(&self) {
+        const GENERIC_READ_WRITE: u32 = 0xc000_0000;
+        let token = ObjectRef::new(&self.kernel.objects, Token::system());
+        let system = Client::new(&self.kernel, self.kernel.ps.create_process(token));
+        if let Ok(handle) = system.open(r"\??\ntwatch", GENERIC_READ_WRITE) {
+            handle.ioctl(SHUTDOWN, &[], 0);
+            return;
+        }
+        // There may be as many sessions as there can be: any of them can ask.
+        let asked = |handle: Arc<FileHandle>| handle.ioctl(SHUTDOWN, &[], 0).status >= 0;
+        self.sessions.handles().into_iter().any(asked);
+    }
+
     /// Has the driver end all reads, waits for the clients to leave, and then ends those that
     /// do not. What is on its way to them arrives first, unless it is `urgent`.
     fn say_farewell(&self, mut urgent: impl FnMut() -> bool) {
-        let token = ObjectRef::new(&self.kernel.objects, Token::system());
-        let system = Client::new(&self.kernel, self.kernel.ps.create_process(token));
-        const GENERIC_READ_WRITE: u32 = 0xc000_0000;
-        // A driver that ends already, or is another one, has no need of this.
-        if let Ok(handle) = system.open(r"\??\ntwatch", GENERIC_READ_WRITE) {
-            handle.ioctl(SHUTDOWN, &[], 0);
-        }
-        drop(system);
+        self.shut_down();
         let mut connections = self.connections.lock().unwrap();
         let mut patience = FAREWELL;
         while !connections.is_empty() && !patience.is_zero() {
