@@ -146,7 +146,7 @@ impl Slot {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::{InFlight, SLOTS, Seen};
     use crate::process_table::ProcessId;

@@ -5,8 +5,10 @@
 //! callback ─ capture ──> capture ring ──> worker ─ enrich ──> feeds ──> one ring per session ──> reader
 //! ```
 //!
-//! - [`capture`]: the callbacks' side; [`in_flight`]: what one tells the other; [`worker`]: takes records off the capture ring;
-//!   [`facts`]: what it asks Windows; [`process_table`]: what it remembers.
+//! - [`capture`]: the callbacks' side; [`in_flight`]: what the one before an open tells the one
+//!   after it.
+//! - [`worker`]: takes records off the capture ring; [`facts`]: what it asks Windows;
+//!   [`process_table`]: what it remembers.
 //! - [`event`]: what comes of a record; [`feeds`]: all sessions; [`session`]: the two ends of one;
 //!   [`filter`]: what it wants.
 //! - [`account`]: what became of every event, by kind.

@@ -1,10 +1,13 @@
-//! Every order in which the accesses of protection can take effect, in small cases.
+//! Every order in which the accesses of what callbacks share can take effect, in small cases.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p ntwatch-engine --release --test loom`
 #![cfg(loom)]
 
 use loom::model::Builder;
+use loom::sync::Arc;
 use loom::thread;
+use ntwatch_engine::in_flight::{InFlight, Seen};
+use ntwatch_engine::process_table::ProcessId;
 use ntwatch_engine::protect::{Denials, Rules};
 use ntwatch_protocol::protect::{Rule, Target};
 
@@ -75,5 +78,40 @@ fn a_rule_that_was_added_before_is_always_seen() {
         assert!([0x02, 0x10].contains(&denials.denied_process(1)));
         assert!([0x0200, 0x1000].contains(&denials.denied_thread(1)));
         writer.join().unwrap();
+    });
+}
+
+/// The model has two slots for duplicates.
+#[test]
+fn of_three_duplicates_at_once_each_is_told_of_its_own_processes_or_of_none() {
+    fn duplicate(in_flight: &InFlight, number: u32) -> bool {
+        let process = |pid: u32| ProcessId {
+            pid,
+            key: u64::from(pid),
+        };
+        let processes = Some((process(number), process(number + 1)));
+        let seen = Seen {
+            original: number,
+            desired: number,
+            duplicate: processes,
+        };
+        let told = in_flight.get(in_flight.put(&seen)).unwrap();
+        assert_eq!((told.original, told.desired), (number, number));
+        assert!(told.duplicate.is_none() || told.duplicate == processes);
+        told.duplicate.is_some()
+    }
+
+    explore(3, || {
+        let in_flight = Arc::new(InFlight::new());
+        let others = [4, 8].map(|number| {
+            let in_flight = in_flight.clone();
+            thread::spawn(move || duplicate(&in_flight, number))
+        });
+        let mut told = u32::from(duplicate(&in_flight, 12));
+        for other in others {
+            told += u32::from(other.join().unwrap());
+        }
+        assert!(told >= 2, "there is room for two");
+        assert!(duplicate(&in_flight, 16), "and again");
     });
 }

@@ -95,7 +95,7 @@ impl Denials {
         &self.slots
     }
 
-    /// Readers look at the first `end` slots from here on. Not less than there are rules in.
+    /// From here on readers look at the first `end` slots; no rule may lie behind them.
     pub(super) fn set_end(&self, end: usize) {
         self.end.store(end as u32, Ordering::Relaxed);
     }
