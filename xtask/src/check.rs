@@ -38,10 +38,11 @@ pub(crate) fn test() -> Result<()> {
     loom()
 }
 
-/// Explores the orderings of the rings: a build of its own, with loom's atomics.
+/// Explores the orderings of what is lock-free: a build of its own, with loom's atomics.
 fn loom() -> Result<()> {
     let mut loom = cargo();
-    loom.args(["test", "--release", "-p", "ntwatch-ring", "--test", "loom"]);
+    loom.args(["test", "--release", "--test", "loom"]);
+    loom.args(packages(&["ntwatch-ring", "ntwatch-engine"]));
     loom.arg("--target-dir")
         .arg(workspace().join("target/loom"));
     run(loom.env("RUSTFLAGS", "--cfg loom"))
