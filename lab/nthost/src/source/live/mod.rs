@@ -351,9 +351,13 @@ impl Source for Live {
                 self.starts
             ),
         }];
+        let (starts, threads) = (self.starts, self.threads);
         lines.push(format!(
-            "{} threads started beside the first of each process; synthetic: the creating thread of each",
-            self.threads
+            "{threads} threads started beside the first of each process"
+        ));
+        lines.push(format!(
+            "synthetic: the creating thread, of processes and threads: {} events",
+            2 * starts + threads
         ));
         lines.push("Linux tells of no images and of no handles: there were no such events".into());
         if let Some(why) = self.polls_because() {
