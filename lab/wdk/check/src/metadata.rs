@@ -21,7 +21,7 @@ mod all {
         Wdk::{
             Foundation::*,
             Storage::FileSystem::*,
-            System::{SystemInformation::*, SystemServices::*, Threading::*},
+            System::{Registry::*, SystemInformation::*, SystemServices::*, Threading::*},
         },
         Win32::{
             Foundation::*,
