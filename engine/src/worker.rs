@@ -89,6 +89,8 @@ impl Worker {
     }
 
     /// Announces what the callbacks lost, if `losses` says that there is something.
+    // Its frame is not to be part of the worker's for all else.
+    #[inline(never)]
     fn announce(
         &mut self,
         capture: &Capture,

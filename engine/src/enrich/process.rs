@@ -12,6 +12,8 @@ use ntwatch_protocol::wide::Wide;
 use ntwatch_protocol::writer::{NoRoom, Writer};
 
 impl Enricher {
+    // Its frame is not to be part of the worker's for other events.
+    #[inline(never)]
     pub(super) fn process_start(
         &mut self,
         form: &[u8],
@@ -39,6 +41,8 @@ impl Enricher {
         Some(event(what, start.id, image, &view.header, record))
     }
 
+    // Its frame is not to be part of the worker's for other events.
+    #[inline(never)]
     pub(super) fn process_exit(
         &mut self,
         form: &[u8],

@@ -29,6 +29,8 @@ impl Filter {
     ///
     /// # Errors
     /// [`OutOfMemory`].
+    // Its frame is not to be part of the caller's, on a kernel stack.
+    #[inline(never)]
     pub fn new(
         configure: &Configure<'_>,
         upcase: impl Fn(u16) -> u16,
