@@ -66,11 +66,16 @@ fn a_rule_ends_when_its_time_is_over() {
 }
 
 #[test]
-fn a_rule_that_ends_by_itself_says_by_whom() {
+fn a_rule_that_ends_before_its_time_says_why() {
     let mut removed = Machine::new([]);
     removed.rules_last = Some(0);
     let output = run(removed.clone(), &ADD);
     assert_fails(&output, 1, &["somebody else"]);
+
+    let mut shut_down = removed.clone();
+    shut_down.shuts_down = true;
+    let output = run(shut_down, &ADD);
+    assert_fails(&output, 1, &["the driver is shutting down"]);
 
     let mut exited = removed;
     exited.rules_last = Some(1);

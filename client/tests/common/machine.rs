@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) rules: Vec<Listed>,
     /// After how many lists the rules are gone.
     pub(crate) rules_last: Option<u32>,
+    /// Is it the driver that goes then?
+    pub(crate) shuts_down: bool,
     /// Does the process 4711 still run then?
     pub(crate) target_lasts: bool,
 }
@@ -63,6 +65,7 @@ impl Machine {
             privileged: true,
             rules: Vec::new(),
             rules_last: None,
+            shuts_down: false,
             target_lasts: true,
         }
     }
@@ -113,6 +116,7 @@ impl Machine {
 
     fn list(&mut self) -> (u32, Vec<u8>) {
         match &mut self.rules_last {
+            Some(0) if self.shuts_down => return (ioctl::STATUS_SHUTDOWN, Vec::new()),
             Some(0) => self.rules.clear(),
             Some(left) => *left -= 1,
             None => {}

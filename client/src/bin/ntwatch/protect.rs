@@ -6,6 +6,7 @@ use crate::output;
 use ntwatch_client::event::Hex;
 use ntwatch_client::protect::Listed;
 use ntwatch_client::rights::{self, Rights};
+use ntwatch_client::transport::Fault;
 use ntwatch_client::{Driver, Error, Rule};
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -47,6 +48,10 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
             ExitCode::FAILURE,
             "is no longer protected: somebody else has ended the rule",
         ),
+        End::DriverShutdown => (
+            ExitCode::FAILURE,
+            "is no longer protected: the driver is shutting down",
+        ),
     };
     eprintln!("ntwatch: {name} {end}.");
     Ok(code)
@@ -60,6 +65,8 @@ enum End {
     Exited,
     /// By another client.
     Removed,
+    /// With the driver, which waits for this command to close it.
+    DriverShutdown,
 }
 
 /// Where Ctrl+C will be heard of.
@@ -83,7 +90,14 @@ fn stay(
     let end = time.and_then(|time| Instant::now().checked_add(time));
     loop {
         let is_it = |listed: &Listed| listed.own && listed.rule == *rule;
-        if !driver.protections()?.iter().any(is_it) {
+        let rules = match driver.protections() {
+            Err(Error::Request {
+                fault: Fault::ShuttingDown,
+                ..
+            }) => return Ok(End::DriverShutdown),
+            rules => rules?,
+        };
+        if !rules.iter().any(is_it) {
             let bearer = driver.process(rule.pid)?;
             let runs = bearer.is_some_and(|process| process.key == rule.key);
             return Ok(if runs { End::Removed } else { End::Exited });

@@ -4,6 +4,7 @@ use super::device::last_fault;
 use crate::time::Time;
 use crate::transport::telemetry::Telemetry;
 use crate::transport::{Fault, RunningProcess};
+use std::mem::offset_of;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use windows_sys::Wdk::System::Threading::{
     NtQueryInformationProcess, PROCESSINFOCLASS, ProcessBasicInformation,
@@ -12,7 +13,7 @@ use windows_sys::Wdk::System::Threading::{
 };
 use windows_sys::Win32::Foundation::{
     INVALID_HANDLE_VALUE, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
-    STATUS_INFO_LENGTH_MISMATCH,
+    STATUS_INFO_LENGTH_MISMATCH, STATUS_PENDING,
 };
 use windows_sys::Win32::Security::{
     GetTokenInformation, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_STATISTICS,
@@ -70,8 +71,14 @@ fn open(pid: u32) -> Option<OwnedHandle> {
     (!process.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(process) })
 }
 
-/// All that can be asked about a process; `None` without its start key, for it is nobody then.
+/// All that can be asked about a process; `None` if it has ended, or without its start key, for
+/// it is nobody then.
 fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
+    let basic = basic(process)?;
+    // N.B. who has a handle can ask about a process that has ended.
+    if basic.exit_status != STATUS_PENDING {
+        return None;
+    }
     let answer = telemetry(process)?;
     let telemetry = Telemetry(&answer);
     let token = token(process);
@@ -80,7 +87,7 @@ fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
         pid,
         key: telemetry.start_key()?,
         create_time: telemetry.create_time().and_then(Time::known),
-        parent_pid: parent_pid(process).filter(|pid| *pid != 0),
+        parent_pid: Some(basic.parent_pid).filter(|pid| *pid != 0),
         parent_key: None,
         image: telemetry.image_path(),
         command_line: telemetry.command_line(),
@@ -96,14 +103,24 @@ fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
     })
 }
 
-/// `PROCESS_BASIC_INFORMATION.InheritedFromUniqueProcessId`; pids have 32 bits.
-fn parent_pid(process: &OwnedHandle) -> Option<u32> {
+/// Facts of `PROCESS_BASIC_INFORMATION`.
+struct Basic {
+    /// STATUS_PENDING as long as it runs.
+    exit_status: NTSTATUS,
+    parent_pid: u32,
+}
+
+fn basic(process: &OwnedHandle) -> Option<Basic> {
     const SIZE: usize = size_of::<PROCESS_BASIC_INFORMATION>();
-    const FIELD: usize =
-        std::mem::offset_of!(PROCESS_BASIC_INFORMATION, InheritedFromUniqueProcessId);
+    const EXIT_STATUS: usize = offset_of!(PROCESS_BASIC_INFORMATION, ExitStatus);
+    const PARENT_PID: usize = offset_of!(PROCESS_BASIC_INFORMATION, InheritedFromUniqueProcessId);
     let answer = query::<SIZE>(process, ProcessBasicInformation)?;
-    let pid = answer.get(FIELD..)?.first_chunk()?;
-    Some(u32::from_le_bytes(*pid))
+    // Pids have 32 bits.
+    let field = |offset: usize| answer.get(offset..)?.first_chunk().copied();
+    Some(Basic {
+        exit_status: i32::from_le_bytes(field(EXIT_STATUS)?),
+        parent_pid: u32::from_le_bytes(field(PARENT_PID)?),
+    })
 }
 
 /// A fact of a size that is known.
@@ -211,7 +228,7 @@ fn integrity(token: &OwnedHandle) -> Option<u32> {
     };
     let start = (&raw const label).addr();
     ask(token, TokenIntegrityLevel, &mut label)?;
-    let in_place = label.sid.addr() == start + std::mem::offset_of!(Label, revision);
+    let in_place = label.sid.addr() == start + offset_of!(Label, revision);
     (in_place && label.parts == 1).then_some(label.rid)
 }
 
