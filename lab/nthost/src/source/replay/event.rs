@@ -148,6 +148,21 @@ pub(super) struct Mention<'a> {
     pub(super) user: Option<&'a str>,
 }
 
+fn mention<'a>(
+    guid: &'a Text<'_>,
+    pid: &'a Text<'_>,
+    image: &'a Text<'_>,
+    user: &'a Text<'_>,
+) -> Mention<'a> {
+    Mention {
+        guid: guid.guid(),
+        pid: pid.pid(),
+        image: image.known(),
+        command_line: None,
+        user: user.known(),
+    }
+}
+
 /// Sysmon's own events, by their provider. The channel may be that of forwarded events.
 const PROVIDER: &str = "Microsoft-Windows-Sysmon";
 
@@ -201,49 +216,34 @@ impl<'a> SysmonEvent<'a> {
 
     /// The process that an event 1, 5 or 7 is about.
     pub(super) fn process(&self) -> Mention<'_> {
-        let fields = &self.fields;
+        let f = &self.fields;
         Mention {
-            guid: fields.process_guid.guid(),
-            pid: fields.process_id.pid(),
-            image: fields.image.known(),
-            command_line: fields.command_line.known(),
-            user: fields.user.known(),
+            command_line: f.command_line.known(),
+            ..mention(&f.process_guid, &f.process_id, &f.image, &f.user)
         }
     }
 
     /// The process that acts in an event 8 or 10.
     pub(super) fn source(&self) -> Mention<'_> {
-        let fields = &self.fields;
-        Mention {
-            guid: fields.source_process_guid.guid(),
-            pid: fields.source_process_id.pid(),
-            image: fields.source_image.known(),
-            command_line: None,
-            user: fields.source_user.known(),
-        }
+        let f = &self.fields;
+        let (guid, pid) = (&f.source_process_guid, &f.source_process_id);
+        mention(guid, pid, &f.source_image, &f.source_user)
     }
 
     /// The process that it acts on.
     pub(super) fn target(&self) -> Mention<'_> {
-        let fields = &self.fields;
-        Mention {
-            guid: fields.target_process_guid.guid(),
-            pid: fields.target_process_id.pid(),
-            image: fields.target_image.known(),
-            command_line: None,
-            user: fields.target_user.known(),
-        }
+        let f = &self.fields;
+        let (guid, pid) = (&f.target_process_guid, &f.target_process_id);
+        mention(guid, pid, &f.target_image, &f.target_user)
     }
 
     /// The parent of an event 1.
     pub(super) fn parent(&self) -> Mention<'_> {
-        let fields = &self.fields;
+        let f = &self.fields;
+        let (guid, pid) = (&f.parent_process_guid, &f.parent_process_id);
         Mention {
-            guid: fields.parent_process_guid.guid(),
-            pid: fields.parent_process_id.pid(),
-            image: fields.parent_image.known(),
-            command_line: fields.parent_command_line.known(),
-            user: fields.parent_user.known(),
+            command_line: f.parent_command_line.known(),
+            ..mention(guid, pid, &f.parent_image, &f.parent_user)
         }
     }
 
