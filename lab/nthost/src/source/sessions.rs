@@ -13,7 +13,7 @@ use zerocopy::FromBytes;
 
 /// The sessions that were configured and are still open.
 ///
-/// One that has something to read and reads nothing for [`PATIENCE`] is stalled. It holds up the
+/// One that has something to read and reads nothing for five seconds is stalled. It holds up the
 /// source no longer, unless all are stalled, until it reads on: what it misses is counted and said
 /// in its stream, as on any machine.
 #[derive(Default)]
