@@ -62,7 +62,7 @@ impl<'a> Row<'a> {
                 detail.push_str(&line.trim_end_matches('\0').replace('\0', " "));
             }
             Some(line) => detail.push_str(line),
-            None => detail.push_str(process.image.as_deref().unwrap_or_default()),
+            None => detail.push_str(process.image.as_deref().unwrap_or("?")),
         }
         Self {
             word,
