@@ -38,6 +38,6 @@ pub(crate) fn id(handle: HANDLE) -> u32 {
 }
 
 /// The other way round.
-pub(crate) const fn handle(id: u32) -> HANDLE {
+pub(crate) const fn id_handle(id: u32) -> HANDLE {
     core::ptr::without_provenance_mut(id as usize)
 }

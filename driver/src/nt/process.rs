@@ -130,7 +130,7 @@ impl HeldProcess {
 
     /// The process of this identity, which may have exited. IRQL ≤ APC_LEVEL.
     pub(crate) fn find(id: ProcessId) -> Option<Self> {
-        let process = Self::lookup(crate::nt::handle(id.pid))?;
+        let process = Self::lookup(crate::nt::id_handle(id.pid))?;
         (process.get().start_key() == id.key).then_some(process)
     }
 

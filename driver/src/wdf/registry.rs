@@ -4,7 +4,7 @@ use crate::nt::check;
 use crate::wdf::driver::Driver;
 use crate::wdf::wdf_call;
 use core::ptr;
-use wdk_sys::{KEY_READ, NTSTATUS, UNICODE_STRING, WDFKEY};
+use wdk_sys::{KEY_QUERY_VALUE, NTSTATUS, UNICODE_STRING, WDFKEY};
 
 /// An open key, closed when dropped.
 pub(crate) struct Key(WDFKEY);
@@ -20,7 +20,7 @@ impl Driver {
                 PFN_WDFDRIVEROPENPARAMETERSREGISTRYKEY,
                 WdfDriverOpenParametersRegistryKeyTableIndex,
                 self.0,
-                KEY_READ,
+                KEY_QUERY_VALUE,
                 ptr::null_mut(),
                 &raw mut key,
             )
