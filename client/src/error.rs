@@ -135,7 +135,10 @@ pub enum FilterError {
     NoSuchDrive(String),
     /// Above [`ntwatch_protocol::configure::MAX_CLAUSES`] or
     /// [`ntwatch_protocol::configure::MAX_CONFIGURE_SIZE`].
-    #[error("the filter is too large; name fewer pids and images, or use patterns")]
+    #[error(
+        "the filter is too large; name fewer processes and images, or use patterns (each descendant \
+         that runs already counts)"
+    )]
     TooLarge,
     /// Not a power of two, or out of bounds.
     #[error(

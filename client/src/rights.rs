@@ -6,6 +6,7 @@
 
 use ntwatch_protocol::access::{process, standard, thread};
 use ntwatch_protocol::configure::AccessMasks;
+use serde::Serialize;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +14,7 @@ use std::str::FromStr;
 pub(crate) const BY_NAME: u32 = 0x001f_ffff;
 
 /// Rights to processes, and rights to threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Rights {
     /// Bits of a mask for a process.
     pub process: u32,

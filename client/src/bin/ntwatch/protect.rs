@@ -8,8 +8,11 @@ use ntwatch_client::protect::Listed;
 use ntwatch_client::rights::{self, Rights};
 use ntwatch_client::transport::Fault;
 use ntwatch_client::{Driver, Error, Rule};
+use serde::Serialize;
 use std::fmt::Write;
+use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -119,18 +122,29 @@ fn list(driver: &Driver, format: Format) -> Result<ExitCode, Failure> {
     for Listed { rule, .. } in rules {
         let line = match format {
             Format::Pretty => format!("{}: {}", name(driver, &rule)?, denied(rule.deny)),
-            Format::Jsonl => serde_json::json!({
-                "pid": rule.pid,
-                "key": Hex(rule.key),
-                "image": driver.image(rule.pid, rule.key)?,
-                "deny": { "process": rule.deny.process, "thread": rule.deny.thread },
-            })
-            .to_string(),
+            Format::Jsonl => json(driver, &rule)?,
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{line}");
     }
     output::print(&text)
+}
+
+fn json(driver: &Driver, rule: &Rule) -> Result<String, Failure> {
+    #[derive(Serialize)]
+    struct Line {
+        pid: u32,
+        key: Hex,
+        image: Option<Arc<str>>,
+        deny: Rights,
+    }
+    let line = Line {
+        pid: rule.pid,
+        key: Hex(rule.key),
+        image: driver.image(rule.pid, rule.key)?,
+        deny: rule.deny,
+    };
+    Ok(serde_json::to_string(&line).map_err(io::Error::from)?)
 }
 
 fn remove(driver: &Driver, pid: u32) -> Result<ExitCode, Failure> {
