@@ -106,11 +106,13 @@ impl Watch {
         let reader = Reader::start(Arc::clone(transport));
         let mut rounds = 1..FAMILY_ROUNDS;
         let after = loop {
+            // Of whoever begins later, the driver sees the start.
             let told_at = driver.host()?.now;
             let running = snapshot()?;
             if !resolved.follow(&running, Some(told_at)) || rounds.next().is_none() {
                 break running;
             }
+            // Events up to here are as the filter before said.
             configure(&resolved)?;
         };
         // Who does not want starts does not want to know what started earlier.

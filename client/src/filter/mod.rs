@@ -47,7 +47,8 @@ impl Select {
     }
 
     /// Those too that have it for a parent, and theirs in turn. Of those that run already, the
-    /// ones whose parents up to this process run, too.
+    /// ones whose parents up to this process run, too. One that begins while the session does may
+    /// be told of a moment late.
     #[must_use]
     pub const fn with_descendants(mut self) -> Self {
         self.descendants = true;
