@@ -2,6 +2,7 @@
 
 use crate::nt::critical_region::CriticalRegion;
 use crate::nt::process::{Process, start_key_of};
+use crate::nt::thread::Thread;
 use crate::nt::time::system_time;
 use crate::nt::unicode_string::text;
 use crate::nt::{self, process_notify};
@@ -45,13 +46,12 @@ fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
         return;
     };
     let creator = info.CreatingThreadId.UniqueProcess;
-    let creator_key = start_key_of(creator);
-    // Nobody else can have their pids: one runs this thread, the other the system holds as long as
-    // it creates a child of it, even if it has exited.
-    let parent_key = if info.ParentProcessId == creator {
-        creator_key
-    } else {
-        start_key_of(info.ParentProcessId)
+    // The creator runs this thread, so its key need not be looked up. Nobody else can have the
+    // parent's pid: the system holds it as long as it creates a child of it, even if it has exited.
+    let me = Thread::current().and_then(Thread::process).map(Process::id);
+    let key_of = |pid| match me {
+        Some(me) if me.pid == nt::id(pid) => Some(me.key),
+        _ => start_key_of(pid),
     };
     // SAFETY: both members of the union are 32 bits that the system filled in.
     let flags = unsafe { info.__bindgen_anon_1.__bindgen_anon_1 };
@@ -63,10 +63,10 @@ fn start(process: Process<'_>, pid: HANDLE, info: &PS_CREATE_NOTIFY_INFO) {
         time: system_time(),
         create_time: process.create_time(),
         parent_pid: nt::id(info.ParentProcessId),
-        parent_key,
+        parent_key: key_of(info.ParentProcessId),
         creator_pid: nt::id(creator),
         creator_tid: nt::id(info.CreatingThreadId.UniqueThread),
-        creator_key,
+        creator_key: key_of(creator),
         image_exact: flags.FileOpenNameAvailable() != 0,
         subsystem_process: flags.IsSubsystemProcess() != 0,
         creation_status: info.CreationStatus,
