@@ -1,12 +1,14 @@
 //! A machine inside the test's own process, for what a test has to do at a certain moment.
 
+use crate::account::{assert_balances, assert_counts};
 use crate::lab::{Lab, PATIENCE, until};
 use nthost::io::{Client, Completion, FileHandle, Moment, Service, ServiceConfig, Stop, Ticket};
 use nthost::ps::NewProcess;
 use nthost::se::Token;
 use nthost::{Config, Kernel};
-use ntwatch_protocol::configure::ConfigureHeader;
+use ntwatch_protocol::configure::{AccessMasks, Clause, ConfigureHeader};
 use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, READ_EVENTS, Stats};
+use ntwatch_protocol::reader::{Record, Records};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -40,7 +42,15 @@ pub fn load(kernel: &Arc<Kernel>, lab: &Lab) -> Service {
 /// When the driver refuses the open.
 #[must_use]
 pub fn client(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
-    let token = Token::administrator();
+    client_of(kernel, Token::administrator())
+}
+
+/// A process with this token that has the device open.
+///
+/// # Panics
+/// When the driver refuses the open.
+#[must_use]
+pub fn client_of(kernel: &Arc<Kernel>, token: Token) -> (Client, Arc<FileHandle>) {
     let process = kernel.add_process(NewProcess {
         token,
         ..NewProcess::default()
@@ -52,34 +62,79 @@ pub fn client(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
     (client, handle)
 }
 
-/// Begins to see all events.
+/// The input of CONFIGURE.
+#[must_use]
+pub fn configure_input(event_mask: u32, ring_size: u32, clauses: &[Clause<'_>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for clause in clauses {
+        clause.write(&mut body);
+    }
+    let header = ConfigureHeader {
+        size: (size_of::<ConfigureHeader>() + body.len()) as u32,
+        event_mask,
+        ring_size,
+        clauses: clauses.len() as u32,
+    };
+    [header.as_bytes(), &body].concat()
+}
+
+/// Begins to see the events of `event_mask` that pass `clauses`.
+///
+/// # Panics
+/// When the driver refuses.
+pub fn configure(handle: &FileHandle, event_mask: u32, clauses: &[Clause<'_>]) {
+    let done = handle.ioctl(CONFIGURE, &configure_input(event_mask, 0, clauses), 0);
+    assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
+}
+
+/// Begins to see all events, opens that only look among them.
 ///
 /// # Panics
 /// When the driver refuses.
 pub fn configure_all(handle: &FileHandle) {
-    let size = size_of::<ConfigureHeader>() as u32;
-    let header = ConfigureHeader {
-        size,
-        event_mask: Kind::ALL_EVENTS,
-        ring_size: 0,
-        clauses: 0,
-    };
-    let done = handle.ioctl(CONFIGURE, header.as_bytes(), 0);
-    assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
+    configure(
+        handle,
+        Kind::ALL_EVENTS,
+        &[Clause::Access(AccessMasks::ALL)],
+    );
 }
 
-/// Runs `test` with a session that sees everything, and unloads the driver behind it.
+/// Runs `test` with a session that sees everything; then looks whether the account balances and
+/// has every call that the kernel made, and unloads the driver.
 ///
 /// # Panics
-/// When the driver cannot be unloaded or leaves something behind.
+/// When the account is wrong, the driver cannot be unloaded or leaves something behind.
 pub fn with_session(test: impl FnOnce(&Arc<Kernel>, &Arc<FileHandle>)) {
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
     let (watcher, handle) = client(&kernel);
     configure_all(&handle);
     test(&kernel, &handle);
+    let stats = settled(&handle);
+    assert_balances(&stats);
+    assert_counts(&stats, &kernel.ps);
     drop(handle);
-    watcher.die();
+    unload(service, watcher);
+}
+
+/// The driver's account once its worker has seen all there is.
+///
+/// # Panics
+/// When the driver refuses.
+#[must_use]
+pub fn settled(handle: &FileHandle) -> Stats {
+    until("the worker to see every event", || {
+        let stats = stats(handle);
+        (stats.session_captured == stats.captured).then_some(stats)
+    })
+}
+
+/// Ends the last process that has the device open, and unloads the driver.
+///
+/// # Panics
+/// When it cannot be unloaded or leaves something behind.
+pub fn unload(service: Service, last: Client) {
+    last.die();
     // As on Windows, a request may hold its file for a moment after its waiter is told.
     let leaks = match service.stop() {
         Stop::Stopped(leaks) => leaks,
@@ -87,6 +142,40 @@ pub fn with_session(test: impl FnOnce(&Arc<Kernel>, &Arc<FileHandle>)) {
         Stop::Refused => panic!("the driver cannot be unloaded"),
     };
     assert!(leaks.is_empty(), "{leaks}");
+}
+
+/// Whole records, as reads brought them.
+#[derive(Debug)]
+pub struct Events(Vec<u8>);
+
+impl Events {
+    /// The records.
+    ///
+    /// # Panics
+    /// When the driver wrote something else.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record<'_>> {
+        Records::new(&self.0)
+            .map(|record| record.expect("the driver writes records"))
+            .collect()
+    }
+}
+
+/// Reads until `count` events are there.
+///
+/// # Panics
+/// When the driver refuses a read or brings more.
+#[must_use]
+pub fn read(handle: &Arc<FileHandle>, count: usize) -> Events {
+    let mut events = Events(Vec::new());
+    while events.records().len() < count {
+        let done = end_of(&submit_read(handle));
+        assert_eq!(done.status, 0, "READ_EVENTS: {:#x}", done.status);
+        events.0.extend(done.output);
+    }
+    let seen = events.records();
+    assert_eq!(seen.len(), count, "more than expected: {seen:#?}");
+    events
 }
 
 /// Stops the first read at `moment` until the returned sender says go on.

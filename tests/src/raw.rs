@@ -1,13 +1,14 @@
 //! A client that says to the driver whatever a test wants, well formed or not.
 
 use crate::lab::{Machine, PATIENCE};
+use crate::machine::configure_input;
 use ntwatch_lab_link::{Reply, Request, decode, receive, send};
-use ntwatch_protocol::configure::ConfigureHeader;
+use ntwatch_protocol::configure::{AccessMasks, Clause};
 use ntwatch_protocol::ioctl::{self, Stats};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 
 /// `GENERIC_READ | GENERIC_WRITE`.
 pub const READ_WRITE: u32 = 0xC000_0000;
@@ -140,13 +141,9 @@ impl Raw {
     /// # Panics
     /// When it is refused.
     pub fn configure_all(&mut self, ring_size: u32) {
-        let header = ConfigureHeader {
-            size: size_of::<ConfigureHeader>() as u32,
-            event_mask: Kind::ALL_EVENTS,
-            ring_size,
-            clauses: 0,
-        };
-        let done = self.control(ioctl::CONFIGURE, header.as_bytes(), 0);
+        let all = [Clause::Access(AccessMasks::ALL)];
+        let input = configure_input(Kind::ALL_EVENTS, ring_size, &all);
+        let done = self.control(ioctl::CONFIGURE, &input, 0);
         assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
     }
 

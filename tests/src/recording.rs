@@ -1,22 +1,32 @@
-//! What a Sysmon recording says of process starts and exits, read without nthost's reader.
+//! What a Sysmon recording says, read without nthost's reader.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// A process start (Sysmon event 1) or exit (event 5), as ntwatch should show it.
+/// A process as an event names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub struct Party {
+    /// Never used again, unlike the pid. In lower case, without braces. Where Sysmon gave none:
+    /// that of the process that has the pid, or else is the next to have it.
+    pub guid: String,
+    /// Process id; `None` for the rare event in which the exporter has left it out.
+    pub pid: Option<u64>,
+    /// DOS path; `None` where Sysmon could not tell.
+    pub image: Option<String>,
+}
+
+/// An event of a kind that ntwatch has too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
     /// Sysmon event 1.
     Start {
-        /// Process id; `None` for the rare event in which the exporter has left it out.
-        pid: Option<u64>,
-        /// Parent process id.
-        parent: u64,
-        /// DOS path.
-        image: String,
+        /// The new process.
+        process: Party,
+        /// Its parent.
+        parent: Party,
         /// Command line.
         command_line: String,
         /// `DOMAIN\name`.
@@ -24,32 +34,66 @@ pub enum Expected {
     },
     /// Sysmon event 5.
     Exit {
-        /// Process id.
-        pid: u64,
-        /// DOS path.
-        image: String,
+        /// The process.
+        process: Party,
+    },
+    /// Sysmon event 7.
+    Image {
+        /// The process that it was mapped into.
+        process: Party,
+        /// DOS path of the image.
+        path: String,
+    },
+    /// Sysmon event 8.
+    RemoteThread {
+        /// The process that started it.
+        source: Party,
+        /// The process that it runs in.
+        target: Party,
+        /// Thread id.
+        tid: u64,
+        /// Where it begins.
+        start_address: u64,
+    },
+    /// Sysmon event 10.
+    Open {
+        /// The process that opens.
+        source: Party,
+        /// The thread that opens.
+        tid: u64,
+        /// The process that is opened.
+        target: Party,
+        /// Access mask.
+        granted: u64,
     },
 }
 
-impl Expected {
-    /// Is `seen` what was expected? A pid that the recording does not have may be any.
+impl Event {
+    /// The processes that it is about, as a filter of ntwatch sees it.
     #[must_use]
-    pub fn is_met_by(&self, seen: &Self) -> bool {
-        match (self, seen) {
-            (Expected::Start { pid: None, .. }, Expected::Start { .. }) => {
-                let mut seen = seen.clone();
-                if let Expected::Start { pid, .. } = &mut seen {
-                    *pid = None;
-                }
-                *self == seen
+    pub fn about(&self) -> Vec<&Party> {
+        match self {
+            Event::Start { process, .. } | Event::Exit { process } => vec![process],
+            Event::Image { process, .. } => vec![process],
+            Event::RemoteThread { source, target, .. } | Event::Open { source, target, .. } => {
+                vec![source, target]
             }
-            _ => self == seen,
+        }
+    }
+
+    fn about_mut(&mut self) -> Vec<&mut Party> {
+        match self {
+            Event::Start { process, .. } | Event::Exit { process } => vec![process],
+            Event::Image { process, .. } => vec![process],
+            Event::RemoteThread { source, target, .. } | Event::Open { source, target, .. } => {
+                vec![source, target]
+            }
         }
     }
 }
 
-/// Starts and exits in file order, for each host of one recording.
-pub type Hosts = BTreeMap<String, Vec<Expected>>;
+/// The events of kinds that ntwatch has, in file order, for each host of one recording.
+pub type Hosts = BTreeMap<String, Vec<Event>>;
 
 /// The recordings in the folder that `NTWATCH_RECORDINGS` names. Without it those that stand beside
 /// the checkout, which may be none.
@@ -111,7 +155,38 @@ pub fn read(path: &Path) -> Hosts {
         _ => add_lines(&mut hosts, file),
     }
     hosts.retain(|_, events| !events.is_empty());
+    hosts.values_mut().for_each(|events| identify(events));
     hosts
+}
+
+const NO_GUID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Finds the processes that events name by their pid alone.
+fn identify(events: &mut [Event]) {
+    let mut bearers = HashMap::new();
+    // Backwards for the next bearer, then forwards for the one there is.
+    for party in events.iter().rev().flat_map(Event::about) {
+        learn(&mut bearers, party);
+    }
+    for event in events {
+        for party in event.about_mut() {
+            learn(&mut bearers, party);
+            let bearer = party.pid.and_then(|pid| bearers.get(&pid));
+            if party.guid == NO_GUID
+                && let Some(bearer) = bearer
+            {
+                party.guid.clone_from(bearer);
+            }
+        }
+    }
+}
+
+fn learn(bearers: &mut HashMap<u64, String>, party: &Party) {
+    if let Some(pid) = party.pid
+        && party.guid != NO_GUID
+    {
+        bearers.insert(pid, party.guid.clone());
+    }
 }
 
 fn add_lines(hosts: &mut Hosts, from: impl Read) {
@@ -139,25 +214,51 @@ fn add_evtx(hosts: &mut Hosts, event: &Value) {
 }
 
 fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: &Value) {
-    let text = |name: &str| data[name].as_str().expect("a string").to_owned();
     let number = |name: &str| {
         let value = &data[name];
-        value.as_u64().or_else(|| value.as_str()?.parse().ok())
+        let text = || match value.as_str()? {
+            hex if hex.starts_with("0x") => u64::from_str_radix(&hex[2..], 16).ok(),
+            decimal => decimal.parse().ok(),
+        };
+        value.as_u64().or_else(text)
     };
-    let pid = |name: &str| number(name).expect("a pid");
-    let expected = match id {
-        Some(1) => Expected::Start {
-            pid: number("ProcessId"),
-            parent: pid("ParentProcessId"),
-            image: text("Image"),
+    let text = |name: &str| data[name].as_str().expect("a string").to_owned();
+    // N.B. Some names end in `Guid` and some in `GUID`.
+    let party = |name: &str| {
+        let guid = ["Guid", "GUID"].map(|end| data[format!("{name}Process{end}")].as_str());
+        let guid = guid.into_iter().flatten().next().expect("a GUID");
+        let image = data[format!("{name}Image")].as_str();
+        Party {
+            guid: guid.trim_matches(['{', '}']).to_lowercase(),
+            pid: number(&format!("{name}ProcessId")),
+            image: image.filter(|image| image.contains('\\')).map(Into::into),
+        }
+    };
+    let event = match id {
+        Some(1) => Event::Start {
+            process: party(""),
+            parent: party("Parent"),
             command_line: text("CommandLine"),
             user: text("User"),
         },
-        Some(5) => Expected::Exit {
-            pid: pid("ProcessId"),
-            image: text("Image"),
+        Some(5) => Event::Exit { process: party("") },
+        Some(7) => Event::Image {
+            process: party(""),
+            path: text("ImageLoaded"),
+        },
+        Some(8) => Event::RemoteThread {
+            source: party("Source"),
+            target: party("Target"),
+            tid: number("NewThreadId").expect("a thread id"),
+            start_address: number("StartAddress").expect("an address"),
+        },
+        Some(10) => Event::Open {
+            source: party("Source"),
+            tid: number("SourceThreadId").expect("a thread id"),
+            target: party("Target"),
+            granted: number("GrantedAccess").expect("a mask"),
         },
         _ => return,
     };
-    hosts.entry(host).or_default().push(expected);
+    hosts.entry(host).or_default().push(event);
 }

@@ -90,6 +90,7 @@ fn every_fact_that_windows_tells_is_in_the_record() {
                 elevated: Some(true),
                 session: Some(3),
                 logon_id: Some(0x1_2345_6789),
+                ..Token::default()
             },
             wow64: Some(true),
             protection: Some(0x61),

@@ -1,7 +1,9 @@
 //! A driver that cannot load says why and leaves nothing behind: `DriverEntry` undoes what it has
 //! done, as nobody calls the unload routine then.
 
+use nthost::cm::Value;
 use nthost::io::{ServiceConfig, StartError, Stop};
+use nthost::ob::HostCallbacks;
 use nthost::{Kernel, LeakReport};
 use ntwatch_tests::lab::Lab;
 use ntwatch_tests::machine::{boot, client, configure_all, live_and_die, load, stats};
@@ -9,13 +11,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32 as i32;
+const STATUS_FLT_INSTANCE_ALTITUDE_COLLISION: i32 = 0xC01C_0011_u32 as i32;
 const STATUS_OBJECT_NAME_COLLISION: i32 = 0xC000_0035_u32 as i32;
 
-/// The status and the leaks of a start that must fail.
-fn refused(kernel: &Arc<Kernel>, image: &Path) -> (i32, LeakReport) {
+/// The service of a driver at `image`, with what it imports.
+fn service(image: &Path) -> ServiceConfig {
     let mut config = ServiceConfig::new(image);
     config.libraries.push(Lab::get().wdfldr);
-    match kernel.start_service(&config) {
+    config
+}
+
+/// The shipped driver at an altitude.
+fn service_at(altitude: Value) -> ServiceConfig {
+    let mut config = service(&Lab::get().driver);
+    config.parameters.push(("Altitude".into(), altitude));
+    config
+}
+
+/// The status and the leaks of a start that must fail.
+fn refused(kernel: &Arc<Kernel>, config: &ServiceConfig) -> (i32, LeakReport) {
+    match kernel.start_service(config) {
         Err(StartError::Refused { status, leaks, .. }) => (status, leaks),
         Err(error) => panic!("not loaded at all: {error}"),
         Ok(_) => panic!("the driver started"),
@@ -38,7 +53,7 @@ fn a_driver_whose_notify_routine_is_refused_undoes_its_device() {
     std::fs::write(&image, without_force_integrity(shipped)).expect("a copy");
 
     let kernel = boot();
-    let (status, leaks) = refused(&kernel, &image);
+    let (status, leaks) = refused(&kernel, &service(&image));
     assert_eq!(status, STATUS_ACCESS_DENIED);
     assert!(leaks.is_empty(), "{leaks}");
     let said = kernel.log.lines().join("\n");
@@ -63,7 +78,7 @@ fn a_second_driver_of_the_same_name_leaves_the_first_alone() {
     let first = load(&kernel, &Lab::get());
     let (watcher, handle) = client(&kernel);
     configure_all(&handle);
-    let (status, _) = refused(&kernel, &image);
+    let (status, _) = refused(&kernel, &service(&image));
     assert_eq!(status, STATUS_OBJECT_NAME_COLLISION);
 
     live_and_die(&kernel);
@@ -76,4 +91,55 @@ fn a_second_driver_of_the_same_name_leaves_the_first_alone() {
         Stop::Refused => panic!("the driver cannot be unloaded"),
     };
     assert!(leaks.is_empty(), "{leaks}");
+}
+
+struct AnotherDriver;
+impl HostCallbacks for AnotherDriver {}
+
+#[test]
+fn the_driver_stands_at_the_altitude_that_its_parameters_name() {
+    let kernel = boot();
+    let config = service_at(Value::String("370123.45".into()));
+    let service = kernel.start_service(&config).expect("it loads");
+    assert_eq!(kernel.ob.registered(), ["370123.45"]);
+    assert!(matches!(service.stop(), Stop::Stopped(leaks) if leaks.is_empty()));
+
+    let service = load(&kernel, &Lab::get());
+    let [altitude] = &kernel.ob.registered()[..] else {
+        panic!("it stands somewhere");
+    };
+    let whole = altitude
+        .split('.')
+        .next()
+        .and_then(|whole| whole.parse().ok());
+    // The range of activity monitors (page "Load Order Groups and Altitudes").
+    let range = 360_000..=389_999;
+    assert!(
+        whole.is_some_and(|whole: u32| range.contains(&whole)),
+        "{altitude}"
+    );
+    assert!(matches!(service.stop(), Stop::Stopped(leaks) if leaks.is_empty()));
+}
+
+#[test]
+fn a_driver_whose_altitude_is_taken_or_is_none_undoes_everything() {
+    let kernel = boot();
+    kernel.ob.add_host_callbacks("370123", AnotherDriver);
+    let taken = service_at(Value::String("370123.0".into()));
+    let (status, leaks) = refused(&kernel, &taken);
+    assert_eq!(status, STATUS_FLT_INSTANCE_ALTITUDE_COLLISION);
+    assert!(leaks.is_empty(), "{leaks}");
+    let said = kernel.log.lines().join("\n");
+    let expected = "ObRegisterCallbacks failed with status 0xC01C0011";
+    assert!(said.contains(expected), "{said}");
+
+    for none in [
+        Value::Dword(370_123),
+        Value::String("high".into()),
+        Value::String(String::new()),
+    ] {
+        let (status, leaks) = refused(&kernel, &service_at(none.clone()));
+        assert!(status < 0, "{none:?}: {status:#x}");
+        assert!(leaks.is_empty(), "{none:?}: {leaks}");
+    }
 }

@@ -1,5 +1,5 @@
-//! A storm of processes: whatever a slow client misses is counted and said where it is missing; a
-//! fast client misses nothing.
+//! A storm of processes, threads, images and handles: whatever a slow client misses is counted and
+//! said where it is missing; a fast client misses nothing.
 
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{READ_EVENTS, Stats};
@@ -10,23 +10,25 @@ use ntwatch_tests::account::assert_balances;
 use ntwatch_tests::lab::{Lab, stderr, stdout, until};
 use ntwatch_tests::raw::Raw;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const STARTS: u64 = 100_000;
+/// With these each process of a storm has one event of every kind.
+const MIX: &str = "threads,images,handles";
 
 /// The driver's account once the storm is over and the worker has seen all of it.
 fn after_the_storm(raw: &mut Raw) -> Stats {
     until("the end of the storm", || {
         let stats = raw.stats();
-        let start = Kind::ProcessStart.index();
-        let exit = Kind::ProcessExit.index();
-        let over = stats.offered[start] == STARTS && stats.offered[exit] == STARTS;
+        let all_offered = |kind: Kind| stats.offered[kind.index()] == STARTS;
+        let over = Kind::EVENTS.into_iter().all(all_offered);
         (over && stats.session_captured == stats.captured).then_some(stats)
     })
 }
 
 #[test]
 fn a_client_that_sleeps_through_a_storm_is_told_what_it_missed_and_where() {
-    let machine = Lab::get().serve(["--storm", &STARTS.to_string()]);
+    let machine = Lab::get().serve(["--storm", &STARTS.to_string(), "--mix", MIX]);
     let mut raw = Raw::open_device(&machine);
     raw.configure_all(MIN_RING_SIZE);
     let asleep = after_the_storm(&mut raw);
@@ -91,7 +93,14 @@ fn a_client_that_is_never_a_ring_behind_loses_nothing() {
     let lab = Lab::get();
     let storm = STARTS.to_string();
     // Paced by what the client has read, or the test would measure the machine that it runs on.
-    let machine = lab.serve(["--storm", &storm, "--paced", "--exit-when-done"]);
+    let machine = lab.serve([
+        "--storm",
+        &storm,
+        "--mix",
+        MIX,
+        "--paced",
+        "--exit-when-done",
+    ]);
     let device = machine.device();
     let watch = lab
         .ntwatch(
@@ -103,15 +112,13 @@ fn a_client_that_is_never_a_ring_behind_loses_nothing() {
     let (clean, log) = machine.finish();
     assert!(watch.status.success(), "{}\n{log}", stderr(&watch));
     assert!(clean, "the driver left something behind:\n{log}");
-    let mut counts = [0u64; 3];
+    let mut counts = BTreeMap::new();
     for line in stdout(&watch).lines() {
         let line: Value = serde_json::from_str(line).expect("a line of JSON");
-        match line["event"].as_str() {
-            Some("process_start") => counts[0] += 1,
-            Some("process_exit") => counts[1] += 1,
-            Some("lost") => counts[2] += 1,
-            _ => {}
-        }
+        let event = line["event"].as_str().expect("a word").to_owned();
+        *counts.entry(event).or_insert(0) += 1;
     }
-    assert_eq!(counts, [STARTS, STARTS, 0]);
+    let counted = |kind: Kind| counts.get(kind.name()).copied();
+    assert_eq!(Kind::EVENTS.map(counted), [Some(STARTS); 6], "{counts:?}");
+    assert_eq!(counted(Kind::Lost), None);
 }

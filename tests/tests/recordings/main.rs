@@ -1,0 +1,78 @@
+//! Sysmon recordings, replayed through the shipped driver: seen whole by the real client, and by
+//! sixteen sessions at once as the filter of each says.
+
+mod filters;
+mod whole;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use ntwatch_tests::recording::{self, Event};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// A recording of our own making, so that there is always one: two hosts that share pids,
+/// processes that are spoken of but never start, a pid that is used again, an exit without a
+/// start, and an event of another channel.
+const TWO_HOSTS: &str = include_str!("../fixtures/two-hosts.json");
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let dir = tempfile::tempdir().expect("a directory for the recordings");
+    let mut trials = Vec::new();
+    for path in [plain(dir.path()), zipped(dir.path())] {
+        let of_this = trials_of(&path);
+        assert_eq!(of_this.len(), 4, "{} has two hosts", path.display());
+        trials.extend(of_this);
+    }
+    let recordings = recording::all();
+    trials.extend(recordings.iter().flat_map(|path| trials_of(path)));
+    if recordings.is_empty() {
+        eprintln!("recordings are absent: set NTWATCH_RECORDINGS to a folder of Sysmon recordings");
+        let absent = Trial::test(
+            "recordings_are_seen_whole_and_filtered (recordings absent)",
+            || Ok(()),
+        );
+        trials.push(absent.with_ignored_flag(true));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn plain(dir: &Path) -> PathBuf {
+    let path = dir.join("two-hosts.json");
+    std::fs::write(&path, TWO_HOSTS).expect("a file");
+    path
+}
+
+fn zipped(dir: &Path) -> PathBuf {
+    let path = dir.join("two-hosts.zip");
+    let mut zip = ZipWriter::new(File::create(&path).expect("a file"));
+    zip.start_file("two-hosts.json", SimpleFileOptions::default())
+        .expect("a member");
+    zip.write_all(TWO_HOSTS.as_bytes()).expect("a member");
+    zip.finish().expect("a zip");
+    path
+}
+
+/// A test of what one host of a recording has.
+type Test = fn(&Path, &str, &[Event]) -> Result<(), Failed>;
+
+/// Two for each host.
+fn trials_of(path: &Path) -> Vec<Trial> {
+    let name = path.file_name().expect("a file").to_string_lossy();
+    let tests: [(&str, Test); 2] = [
+        ("is_seen_whole", whole::replay),
+        ("is_filtered_by_sixteen_sessions_at_once", filters::replay),
+    ];
+    let hosts = recording::read(path).into_iter();
+    let trials = hosts.flat_map(|(host, events)| {
+        tests.map(|(what, test)| {
+            let (path, host, events) = (path.to_owned(), host.clone(), events.clone());
+            let name = format!("{name}_on_{host}_{what}");
+            Trial::test(name, move || test(&path, &host, &events))
+        })
+    });
+    trials.collect()
+}
