@@ -102,7 +102,7 @@ impl Lab {
 
 /// Runs the benchmarks.
 pub(crate) fn bench() -> Result<()> {
-    run(cargo().args(["bench", "-p", BENCHES]))
+    run(Lab::build()?.cargo("bench").args(["-p", BENCHES]))
 }
 
 fn packages<'a>(names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
