@@ -1,7 +1,8 @@
 //! What `ntwatch.sys` and its clients say to each other, and the only thing they share.
 //!
 //! - [`ioctl`]: control codes, the device's names, and the structures that travel with them.
-//! - [`configure`]: what a session wants to see; [`access`]: the rights that handles can have.
+//! - [`configure`]: what a session wants to see; [`access`]: the rights that handles can have;
+//!   [`pattern`]: which images a pattern names.
 //! - [`protect`]: which rights to a process nobody is to get.
 //! - [`record`]: the frame that every event record has; [`process`], [`thread`], [`image`],
 //!   [`handle`] and [`lost`]: their bodies.
@@ -33,6 +34,7 @@ pub mod handle;
 pub mod image;
 pub mod ioctl;
 pub mod lost;
+pub mod pattern;
 pub mod process;
 pub mod protect;
 pub mod reader;

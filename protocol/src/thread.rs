@@ -3,7 +3,7 @@
 use crate::record::RecordHeader;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Bits of [`ThreadStart::known`]: which of the optional numbers Windows gave.
+/// Bits of [`ThreadStart::known`]: which of the optional facts are known.
 pub mod known {
     /// [`super::ThreadStart::key`].
     pub const KEY: u32 = 1 << 0;
@@ -13,11 +13,15 @@ pub mod known {
     pub const START_ADDRESS: u32 = 1 << 2;
     /// [`super::ThreadStart::subsystem`].
     pub const SUBSYSTEM: u32 = 1 << 3;
+    /// [`super::flags::REMOTE`]. Not known where another process started the thread, and it may be
+    /// the first of its process: the process' start was not seen.
+    pub const REMOTE: u32 = 1 << 4;
 }
 
 /// Bits of [`ThreadStart::flags`].
 pub mod flags {
-    /// Another process started it, and it is not the first of its process.
+    /// Another process started it, and it is not the first of its process; see
+    /// [`super::known::REMOTE`].
     pub const REMOTE: u32 = 1 << 0;
 }
 

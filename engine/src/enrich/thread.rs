@@ -42,7 +42,8 @@ impl Enricher {
             known: bit(start.key.is_some(), known::KEY)
                 | bit(start.creator_key.is_some(), known::CREATOR_KEY)
                 | bit(facts.start_address.is_some(), known::START_ADDRESS)
-                | bit(subsystem.is_some(), known::SUBSYSTEM),
+                | bit(subsystem.is_some(), known::SUBSYSTEM)
+                | known::REMOTE,
             flags: bit(remote, flags::REMOTE),
             subsystem: subsystem.unwrap_or(0),
             reserved: 0,
