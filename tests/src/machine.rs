@@ -1,6 +1,6 @@
 //! A machine inside the test's own process, for what a test has to do at a certain moment.
 
-use crate::account::{assert_balances, assert_counts};
+use crate::account::{assert_balances, assert_counts, assert_counts_every_open};
 use crate::lab::{Lab, PATIENCE, until};
 use nthost::io::{Client, Completion, FileHandle, Moment, Service, ServiceConfig, Stop, Ticket};
 use nthost::ps::NewProcess;
@@ -92,12 +92,11 @@ pub fn configure(handle: &FileHandle, event_mask: u32, clauses: &[Clause<'_>]) {
 /// # Panics
 /// When the driver refuses.
 pub fn configure_all(handle: &FileHandle) {
-    configure(
-        handle,
-        Kind::ALL_EVENTS,
-        &[Clause::Access(AccessMasks::ALL)],
-    );
+    configure(handle, Kind::ALL_EVENTS, &[EVERY_OPEN]);
 }
+
+/// Opens that only look are events too.
+pub const EVERY_OPEN: Clause<'_> = Clause::Access(AccessMasks::ALL);
 
 /// Runs `test` with a session that sees everything; then looks whether the account balances and
 /// has every call that the kernel made, and unloads the driver.
@@ -105,14 +104,25 @@ pub fn configure_all(handle: &FileHandle) {
 /// # Panics
 /// When the account is wrong, the driver cannot be unloaded or leaves something behind.
 pub fn with_session(test: impl FnOnce(&Arc<Kernel>, &Arc<FileHandle>)) {
+    with_session_of(&[EVERY_OPEN], |kernel, handle| {
+        test(kernel, handle);
+        assert_counts_every_open(&settled(handle), kernel);
+    });
+}
+
+/// As [`with_session`], with a session that sees what `clauses` say.
+///
+/// # Panics
+/// As [`with_session`].
+pub fn with_session_of(clauses: &[Clause<'_>], test: impl FnOnce(&Arc<Kernel>, &Arc<FileHandle>)) {
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
     let (watcher, handle) = client(&kernel);
-    configure_all(&handle);
+    configure(&handle, Kind::ALL_EVENTS, clauses);
     test(&kernel, &handle);
     let stats = settled(&handle);
     assert_balances(&stats);
-    assert_counts(&stats, &kernel.ps);
+    assert_counts(&stats, &kernel);
     drop(handle);
     unload(service, watcher);
 }

@@ -87,7 +87,7 @@ fn reads_cancelled_at_any_moment_lose_no_event() {
         }
         assert_eq!(seen, 2 * ROUNDS);
         let stats = stats(handle);
-        assert_counts(&stats, &kernel.ps);
+        assert_counts(&stats, kernel);
         assert_balances(&stats);
     });
 }

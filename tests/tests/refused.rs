@@ -114,6 +114,9 @@ fn the_driver_stands_at_the_altitude_that_its_parameters_name() {
         .and_then(|whole| whole.parse().ok());
     // The range of activity monitors (page "Load Order Groups and Altitudes").
     let range = 360_000..=389_999;
+    // What an installation writes is what the driver falls back on.
+    let inx = include_str!("../../inf/ntwatch.inx");
+    assert!(inx.contains(&format!("\"{altitude}\"")), "{altitude}");
     assert!(
         whole.is_some_and(|whole: u32| range.contains(&whole)),
         "{altitude}"

@@ -1,16 +1,20 @@
 //! A storm of processes, threads, images and handles: whatever a slow client misses is counted and
 //! said where it is missing; a fast client misses nothing.
 
-use ntwatch_protocol::configure::MIN_RING_SIZE;
-use ntwatch_protocol::ioctl::{READ_EVENTS, Stats};
+use ntwatch_protocol::configure::{Clause, MIN_RING_SIZE};
+use ntwatch_protocol::ioctl::{CONFIGURE, READ_EVENTS, Stats};
 use ntwatch_protocol::lost::stage;
 use ntwatch_protocol::reader::{Record, Records};
-use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE, PerKind};
-use ntwatch_tests::account::assert_balances;
+use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
+use ntwatch_protocol::wide::Wide;
+use ntwatch_tests::account::{Tally, assert_accounts_for, assert_balances};
 use ntwatch_tests::lab::{Lab, stderr, stdout, until};
+use ntwatch_tests::machine::{EVERY_OPEN, configure_input};
 use ntwatch_tests::raw::Raw;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+const STATUS_CANCELLED: u32 = 0xC000_0120;
 
 const STARTS: u64 = 100_000;
 /// With these each process of a storm has one event of every kind.
@@ -36,54 +40,91 @@ fn a_client_that_sleeps_through_a_storm_is_told_what_it_missed_and_where() {
     let missed = asleep.session_lost[Kind::ProcessStart.index()];
     assert!(missed > 0, "a ring of a mebibyte cannot hold the storm");
 
-    // What is left in the ring, and the account of what is not, in the order of the stream.
-    let mut seen: PerKind = [0; 16];
-    let (mut capture_lost, mut session_lost): (PerKind, PerKind) = ([0; 16], [0; 16]);
+    let tally = read_the_rest(&mut raw);
+    let awake = raw.stats();
+    assert_accounts_for(&awake, &tally);
+    assert_eq!(
+        awake.capture_lost, tally.capture_lost,
+        "every loss was announced"
+    );
+    drop(raw);
+    let (clean, log) = machine.stop();
+    assert!(clean, "the driver left something behind:\n{log}");
+}
+
+/// Reads what is left in the ring, and the announcements of what is not, in the order of the
+/// stream.
+fn read_the_rest(raw: &mut Raw) -> Tally {
+    let mut tally = Tally::default();
     let mut last_seq = 0;
-    while seen
-        .iter()
-        .zip(&asleep.queued)
-        .any(|(seen, queued)| seen < queued)
-        || session_lost != asleep.session_lost
-        || capture_lost != asleep.capture_lost
-    {
-        let done = raw.read_events();
+    loop {
+        // Completed at once if there is anything to read, else by the cancel.
+        let read = raw.submit(READ_EVENTS, &[], MAX_RECORD_SIZE);
+        raw.cancel(read);
+        let done = raw.wait(read);
+        if done.status == STATUS_CANCELLED {
+            return tally;
+        }
         assert_eq!(done.status, 0, "READ_EVENTS: {:#x}", done.status);
         for record in Records::new(&done.output) {
             let record = record.expect("the driver writes records");
-            let header = record.header();
-            assert!(
-                header.seq > last_seq,
-                "seq {} follows {last_seq}",
-                header.seq
-            );
-            if let Record::Lost(lost) = &record {
-                let sum = if lost.stage == stage::SESSION {
-                    assert!(lost.first_seq > last_seq, "what was shown is not lost");
-                    let width = lost.last_seq - lost.first_seq + 1;
-                    assert!(lost.counts.iter().sum::<u64>() <= width);
-                    &mut session_lost
-                } else {
-                    &mut capture_lost
-                };
-                for (sum, count) in sum.iter_mut().zip(lost.counts) {
-                    *sum += count;
-                }
-            } else {
-                seen[usize::from(header.kind)] += 1;
+            let seq = record.header().seq;
+            assert!(seq > last_seq, "seq {seq} follows {last_seq}");
+            if let Record::Lost(lost) = &record
+                && lost.stage == stage::SESSION
+            {
+                assert!(lost.first_seq > last_seq, "what was shown is not lost");
+                let width = lost.last_seq - lost.first_seq + 1;
+                assert!(lost.counts.iter().sum::<u64>() <= width);
             }
-            last_seq = header.seq;
+            tally.add(&record);
+            last_seq = seq;
         }
     }
-    let awake = raw.stats();
-    assert_balances(&awake);
-    assert_eq!(awake.delivered, seen, "what was read is what was delivered");
-    assert_eq!(session_lost, awake.session_lost, "every loss was announced");
-    assert_eq!(capture_lost, awake.capture_lost, "every loss was announced");
-    let waits = raw.submit(READ_EVENTS, &[], MAX_RECORD_SIZE);
-    raw.cancel(waits);
-    assert_ne!(raw.wait(waits).status, 0, "nothing is left to read");
-    drop(raw);
+}
+
+#[test]
+fn a_session_that_begins_in_mid_storm_with_a_filter_and_a_small_ring_accounts_for_each_event() {
+    let machine = Lab::get().serve(["--storm", &STARTS.to_string(), "--mix", MIX]);
+    let mut first = Raw::open_device(&machine);
+    first.configure_all(MIN_RING_SIZE);
+    let mut late = Raw::open_device(&machine);
+    until("the storm", || {
+        (first.stats().offered[Kind::ProcessStart.index()] > 1000).then_some(())
+    });
+    // Eleven processes of a hundred.
+    let mask = Kind::ImageLoad.bit() | Kind::HandleOpen.bit() | Kind::ThreadExit.bit();
+    let wanted = "worker1*".encode_utf16().flat_map(u16::to_le_bytes);
+    let wanted: Vec<u8> = wanted.collect();
+    let clauses = [Clause::Image(Wide::new(&wanted)), EVERY_OPEN];
+    let input = configure_input(mask, MIN_RING_SIZE, &clauses);
+    let done = late.control(CONFIGURE, &input, 0);
+    assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
+
+    let all = after_the_storm(&mut first);
+    assert_balances(&all);
+    let asleep = late.stats();
+    assert_balances(&asleep);
+    for kind in Kind::EVENTS {
+        let at = kind.index();
+        let captured = asleep.session_captured[at];
+        let name = kind.name();
+        assert!(
+            0 < captured && captured < all.captured[at],
+            "{name}: it came late"
+        );
+        if mask & kind.bit() == 0 {
+            assert_eq!(asleep.filtered[at], captured, "{name}: nobody asked for it");
+        } else {
+            assert!(asleep.filtered[at] > 0, "{name}: of other images");
+            assert!(asleep.session_lost[at] > 0, "{name}: the ring was full");
+        }
+    }
+    let tally = read_the_rest(&mut late);
+    let awake = late.stats();
+    assert_accounts_for(&awake, &tally);
+    assert_eq!(awake.session_captured, asleep.session_captured);
+    drop((first, late));
     let (clean, log) = machine.stop();
     assert!(clean, "the driver left something behind:\n{log}");
 }

@@ -1,20 +1,23 @@
 //! Sixteen sessions, each with a filter of its own, watch one replay: each sees what its filter
-//! says, as a second filter over the recording has it, and the account of each balances.
+//! says, as a second filter over the recording has it, and the account of each has what its reads
+//! brought. One of them sleeps until its ring is full, and no other notices.
 
 use libtest_mimic::Failed;
 use nthost::Kernel;
 use nthost::io::FileHandle;
+use nthost::ob::ObjectRef;
+use nthost::ps::NewImage;
 use nthost::source::replay::{Player, Recording, Speed};
 use nthost::source::{Sessions, Source, Stage};
 use ntwatch_protocol::access::process::{TERMINATE, VM_READ};
 use ntwatch_protocol::configure::{AccessMasks, Clause, MIN_RING_SIZE, Selector, selector};
 use ntwatch_protocol::ioctl::{CONFIGURE, MAX_SESSIONS, SHUTDOWN};
 use ntwatch_protocol::reader::{Record, Records};
-use ntwatch_protocol::record::Kind;
+use ntwatch_protocol::record::{KIND_SLOTS, Kind};
 use ntwatch_protocol::thread;
 use ntwatch_protocol::wide::Wide;
-use ntwatch_tests::account::assert_balances;
-use ntwatch_tests::lab::Lab;
+use ntwatch_tests::account::{Tally, assert_accounts_for};
+use ntwatch_tests::lab::{Lab, until};
 use ntwatch_tests::machine::{client, configure_input, end_of, load, stats, submit_read, unload};
 use ntwatch_tests::recording::{Event, Party};
 use std::collections::{HashMap, HashSet};
@@ -34,50 +37,66 @@ struct Told {
     number: u64,
     /// The last part of an image's path.
     name: String,
+    /// Not in the recording: threads that are not remote and the ends of threads, which Sysmon
+    /// does not record, and images of this test.
+    made_up: bool,
 }
+
+/// A driver that is loaded before the replay.
+const DRIVER: &str = "null.sys";
+/// An image that is mapped until the sleeping session's ring is full.
+const STORM: &str = "storm.dll";
+const STORM_IMAGES: u32 = 10_000;
+/// Of these so many at once: they fit into every other ring.
+const STORM_STEP: u32 = 500;
 
 impl Told {
     fn new(kind: Kind, pid: Option<u64>) -> Self {
-        let (by, number, name) = (None, 0, String::new());
         Told {
             kind,
             pid,
-            by,
-            number,
-            name,
+            by: None,
+            number: 0,
+            name: String::new(),
+            made_up: false,
         }
     }
 
-    /// `None` for what Sysmon does not record: threads that are not remote, and their ends.
-    fn of_record(record: &Record<'_>) -> Option<Self> {
+    fn of_record(record: &Record<'_>) -> Self {
         let told = |kind, pid: u32| Told::new(kind, Some(pid.into()));
-        Some(match record {
+        match record {
             Record::ProcessStart(start) => Told {
                 by: Some(start.parent_pid.into()),
                 ..told(Kind::ProcessStart, start.pid)
             },
             Record::ProcessExit(exit) => told(Kind::ProcessExit, exit.pid),
-            Record::ThreadStart(start) if start.flag(thread::flags::REMOTE) => Told {
+            Record::ThreadStart(start) => Told {
                 by: Some(start.creator_pid.into()),
                 number: start.tid.into(),
+                made_up: !start.flag(thread::flags::REMOTE),
                 ..told(Kind::ThreadStart, start.pid)
             },
-            Record::ImageLoad(image) => Told {
-                name: file_name(
-                    &image
-                        .name()
-                        .map(|name| name.to_string())
-                        .unwrap_or_default(),
-                ),
-                ..told(Kind::ImageLoad, image.pid)
+            Record::ThreadExit(exit) => Told {
+                number: exit.tid.into(),
+                made_up: true,
+                ..told(Kind::ThreadExit, exit.pid)
             },
+            Record::ImageLoad(image) => {
+                let name = image.name().map(|name| name.to_string());
+                let name = file_name(&name.unwrap_or_default());
+                Told {
+                    made_up: [DRIVER, STORM].contains(&name.as_str()),
+                    name,
+                    ..told(Kind::ImageLoad, image.pid)
+                }
+            }
             Record::HandleOpen(open) => Told {
                 by: Some(open.source_pid.into()),
                 number: open.granted.into(),
                 ..told(Kind::HandleOpen, open.target_pid)
             },
-            _ => return None,
-        })
+            Record::Lost(_) | Record::Unknown(_) => panic!("{record:?}"),
+        }
     }
 
     fn of_event(event: &Event) -> Self {
@@ -138,6 +157,36 @@ struct Wish {
     mask: u32,
     clauses: Vec<OwnClause>,
     condition: Condition,
+    made_up: MadeUp,
+}
+
+/// Which of the events that are in no recording a session is to see, if its mask has them.
+#[derive(Clone, Copy)]
+enum MadeUp {
+    /// All of them.
+    All,
+    /// All but drivers and threads.
+    NoDrivers,
+    /// Those about this process.
+    About(u64),
+    /// Those not about this process.
+    NotAbout(u64),
+    /// No others than these, by image or family: of which process they are is not said.
+    Among,
+}
+
+impl MadeUp {
+    /// Is it to be seen? `None` if that cannot be said.
+    fn has(self, told: &Told) -> Option<bool> {
+        let about = |pid: u64| told.pid == Some(pid) || told.by == Some(pid);
+        match self {
+            MadeUp::All => Some(true),
+            MadeUp::NoDrivers => Some(told.name == STORM),
+            MadeUp::About(pid) => Some(about(pid)),
+            MadeUp::NotAbout(pid) => Some(!about(pid)),
+            MadeUp::Among => None,
+        }
+    }
 }
 
 /// A clause with its pattern.
@@ -308,16 +357,18 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
         let masks = AccessMasks { process, thread: 0 };
         OwnClause::Other(Clause::Access(masks))
     };
-    let wish = |mask, clauses, condition: Condition| Wish {
+    let wish = |mask, clauses, condition: Condition, made_up| Wish {
         mask,
         clauses,
         condition,
+        made_up,
     };
     let kind = |kind: Kind| {
         wish(
             kind.bit(),
             vec![every_open()],
             Box::new(move |m| m.kind == kind),
+            MadeUp::All,
         )
     };
     let default = u64::from(AccessMasks::DEFAULT.process);
@@ -325,8 +376,13 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
     let (by_name, by_pattern, not_by_name) = (image.clone(), image.clone(), image.clone());
     let pattern = format!("*\\{}", image.to_uppercase());
     vec![
-        wish(all, vec![every_open()], Box::new(|_| true)),
-        wish(all, vec![], Box::new(move |m| m.asks_for(default))),
+        wish(all, vec![every_open()], Box::new(|_| true), MadeUp::All),
+        wish(
+            all,
+            vec![],
+            Box::new(move |m| m.asks_for(default)),
+            MadeUp::All,
+        ),
         kind(Kind::ProcessStart),
         kind(Kind::ProcessExit),
         kind(Kind::ImageLoad),
@@ -335,16 +391,19 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
             all,
             vec![every_open(), process(pid, 0)],
             Box::new(move |m| m.about_pid(pid)),
+            MadeUp::About(pid),
         ),
         wish(
             all,
             vec![every_open(), process(pid, selector::EXCLUDE)],
             Box::new(move |m| !m.about_pid(pid)),
+            MadeUp::NotAbout(pid),
         ),
         wish(
             all,
             vec![every_open(), process(root, selector::DESCENDANTS)],
             Box::new(|m| m.about_tree()),
+            MadeUp::Among,
         ),
         wish(
             all,
@@ -353,11 +412,13 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
                 process(root, selector::DESCENDANTS | selector::EXCLUDE),
             ],
             Box::new(|m| !m.about_tree()),
+            MadeUp::Among,
         ),
         wish(
             all,
             vec![every_open(), OwnClause::Image(wide(&image))],
             Box::new(move |m| m.about_image(&by_name)),
+            MadeUp::Among,
         ),
         wish(
             all,
@@ -367,16 +428,19 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
                 process(pid, 0),
             ],
             Box::new(move |m| m.about_image(&by_pattern) && m.about_pid(pid)),
+            MadeUp::Among,
         ),
         wish(
             all,
             vec![every_open(), OwnClause::ExcludeImage(wide(&image))],
             Box::new(move |m| !m.about_image(&not_by_name)),
+            MadeUp::Among,
         ),
         wish(
             Kind::HandleOpen.bit(),
             vec![access(VM_READ | TERMINATE)],
             Box::new(|m| m.kind == Kind::HandleOpen && m.asks_for((VM_READ | TERMINATE).into())),
+            MadeUp::All,
         ),
         wish(
             Kind::ThreadStart.bit() | Kind::ImageLoad.bit(),
@@ -385,6 +449,7 @@ fn wishes(pid: u64, image: String, root: u64) -> Vec<Wish> {
                 OwnClause::Other(Clause::UserImages),
             ],
             Box::new(move |m| m.kind == Kind::ImageLoad || is_remote(m)),
+            MadeUp::NoDrivers,
         ),
     ]
 }
@@ -442,6 +507,7 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
             .iter()
             .map(|(_, handle)| scope.spawn(|| read_all(handle)))
             .collect();
+        fill(&kernel, &sessions, &asleep.1);
         player.run(&Stage {
             kernel: &kernel,
             sessions: &sessions,
@@ -449,19 +515,51 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
             stop: &stop,
         });
         sessions.wait_until_read(|| false);
-        for (_, handle) in &watchers {
-            assert_balances(&stats(handle));
-        }
-        assert_balances(&stats(&asleep.1));
+        let slept = read_the_rest(&asleep.1);
+        assert_accounts_for(&stats(&asleep.1), &slept);
+        let accounts: Vec<_> = watchers.iter().map(|(_, handle)| stats(handle)).collect();
         assert_eq!(asleep.1.ioctl(SHUTDOWN, &[], 0).status, 0);
-        let seen = readers
+        let read = readers
             .into_iter()
             .map(|reader| reader.join().expect("a reader"));
-        seen.collect()
+        let mut seen = Vec::new();
+        for (account, (told, tally)) in accounts.iter().zip(read) {
+            assert_accounts_for(account, &tally);
+            // Each session was held against everything, and lost nothing.
+            assert_eq!(account.session_captured, account.captured);
+            assert_eq!(account.session_lost, [0; KIND_SLOTS]);
+            assert_eq!(account.queued, [0; KIND_SLOTS]);
+            seen.push(told);
+        }
+        seen
     });
 
+    let every_made_up: Vec<_> = seen[0]
+        .iter()
+        .filter(|told| told.made_up)
+        .cloned()
+        .collect();
+    for (number, (wish, seen)) in wishes.iter().zip(&seen).enumerate() {
+        let made_up = seen.iter().filter(|told| told.made_up);
+        let wanted = every_made_up.iter().filter(|told| {
+            wish.mask & told.kind.bit() != 0 && wish.made_up.has(told).unwrap_or(true)
+        });
+        let is_right = match wish.made_up {
+            MadeUp::Among => {
+                let mut wanted = wanted;
+                made_up
+                    .into_iter()
+                    .all(|told| wanted.any(|wanted| wanted == told))
+            }
+            _ => made_up.eq(wanted),
+        };
+        if !is_right {
+            return Err(format!("session {number} has other made-up events").into());
+        }
+    }
     let moments = [true, false].map(|luck| moments(events, root, luck));
     for (number, (wish, mut seen)) in wishes.iter().zip(seen).enumerate() {
+        seen.retain(|told| !told.made_up);
         let (mut wanted, mut perhaps) = (Vec::new(), Vec::new());
         for (lucky, unlucky) in moments[0].iter().zip(&moments[1]) {
             let told = Told::of_event(lucky.event);
@@ -496,18 +594,63 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
     Ok(())
 }
 
-/// All that a session brings until the driver is shut down. Nothing may be lost.
-fn read_all(handle: &Arc<FileHandle>) -> Vec<Told> {
+/// Loads a driver, and maps images until the ring of the session that sleeps is full. The others
+/// are given time to read.
+fn fill(kernel: &Arc<Kernel>, sessions: &Sessions, asleep: &FileHandle) {
+    let image = |name: &str| NewImage {
+        name: Some(format!(r"\Device\HarddiskVolume3\Windows\System32\{name}")),
+        ..NewImage::default()
+    };
+    kernel.enter(&kernel.ps.system, || kernel.load_image(None, image(DRIVER)));
+    let process = kernel
+        .ps
+        .create_process(ObjectRef::clone(&kernel.ps.system.token));
+    for _ in 0..STORM_IMAGES / STORM_STEP {
+        kernel.enter(&process, || {
+            for _ in 0..STORM_STEP {
+                kernel.load_image(Some(&process), image(STORM));
+            }
+        });
+        sessions.wait_until_read(|| false);
+    }
+    let account = until("the storm to be over", || {
+        let stats = stats(asleep);
+        (stats.session_captured == stats.captured).then_some(stats)
+    });
+    let lost = account.session_lost[Kind::ImageLoad.index()];
+    assert!(lost > 0, "the session that sleeps has lost nothing");
+}
+
+/// All that a session brings until the driver is shut down, in a word each.
+fn read_all(handle: &Arc<FileHandle>) -> (Vec<Told>, Tally) {
     let mut told = Vec::new();
+    let mut tally = Tally::default();
     loop {
         let done = end_of(&submit_read(handle));
         if done.status != 0 {
-            return told;
+            return (told, tally);
         }
         for record in Records::new(&done.output) {
             let record = record.expect("the driver writes records");
-            assert!(!matches!(record, Record::Lost(_)), "{record:?}");
-            told.extend(Told::of_record(&record));
+            tally.add(&record);
+            told.push(Told::of_record(&record));
+        }
+    }
+}
+
+/// What is left in the ring of a session that nobody has read, and what was lost.
+fn read_the_rest(handle: &Arc<FileHandle>) -> Tally {
+    let mut tally = Tally::default();
+    loop {
+        // Completed at once if there is anything to read, else by the cancel.
+        let read = submit_read(handle);
+        read.cancel();
+        let done = end_of(&read);
+        if done.status != 0 {
+            return tally;
+        }
+        for record in Records::new(&done.output) {
+            tally.add(&record.expect("the driver writes records"));
         }
     }
 }

@@ -11,7 +11,7 @@ use ntwatch_protocol::access::thread;
 use ntwatch_protocol::handle::{HandleOpen, flags, known};
 use ntwatch_protocol::reader::{Record, View};
 use ntwatch_protocol::record::Kind;
-use ntwatch_tests::machine::{configure, live_and_die, read, settled, with_session};
+use ntwatch_tests::machine::{live_and_die, read, settled, with_session, with_session_of};
 
 /// The event, which must be a handle.
 fn handle_open<'a>(record: Record<'a>) -> View<'a, HandleOpen> {
@@ -77,9 +77,7 @@ fn a_handle_to_a_thread_names_the_thread_and_its_process() {
 
 #[test]
 fn opens_that_only_look_are_left_out_unless_asked_for() {
-    with_session(|kernel, handle| {
-        // From here on with the default masks.
-        configure(handle, Kind::ALL_EVENTS, &[]);
+    with_session_of(&[], |kernel, handle| {
         let actor = running(kernel, 400);
         let target = running(kernel, 404);
         let thread = kernel.ps.create_thread(&target);

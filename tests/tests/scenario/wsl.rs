@@ -44,7 +44,9 @@ fn linux_starts_windows_starts_linux_and_each_knows_its_subsystem() {
             };
             assert_eq!((first.pid, first.key), (start.pid, start.key));
             assert!(!first.flag(thread::flags::REMOTE));
+            let name = start.image_name().map(|name| name.to_string());
             seen.push((
+                name.unwrap_or_default(),
                 start.pid,
                 start.parent_pid,
                 start.flag(flags::SUBSYSTEM_PROCESS),
@@ -53,11 +55,19 @@ fn linux_starts_windows_starts_linux_and_each_knows_its_subsystem() {
             ));
         }
         let system = kernel.ps.system.id;
+        let named = |name| format!(r"\??\C:\Windows\System32\{name}");
         let (win32, wsl) = (Some(subsystem::WIN32), Some(subsystem::WSL));
         let expected = [
-            (host.id, system, false, win32, win32),
-            (bash.id, host.id, true, wsl, wsl),
-            (notepad.id, bash.id, false, win32, win32),
+            (named("wsl.exe"), host.id, system, false, win32, win32),
+            ("/usr/bin/bash".into(), bash.id, host.id, true, wsl, wsl),
+            (
+                named("notepad.exe"),
+                notepad.id,
+                bash.id,
+                false,
+                win32,
+                win32,
+            ),
         ];
         assert_eq!(seen, expected);
     });
