@@ -188,6 +188,33 @@ pub fn read(handle: &Arc<FileHandle>, count: usize) -> Events {
     events
 }
 
+/// Lets `body` act while the worker is held up with something else. Gives the `count` events that
+/// the session is told of it once the worker goes on.
+///
+/// # Panics
+/// When the worker does not come to it, or the driver tells of something else.
+pub fn behind_the_worker(
+    kernel: &Arc<Kernel>,
+    handle: &Arc<FileHandle>,
+    count: usize,
+    body: impl FnOnce(),
+) -> Events {
+    let (completing, go_on) = stop_at(kernel, Moment::Completing);
+    let first = submit_read(handle);
+    live_and_die(kernel);
+    completing
+        .recv_timeout(PATIENCE)
+        .expect("the worker completes the read");
+    body();
+    go_on.send(()).expect("the worker waits");
+    // It was held up with one event of that process, or both.
+    let left = 2 - Records::new(&end_of(&first).output).count();
+    let Events(mut bytes) = read(handle, left + count);
+    let before = Records::new(&bytes).flatten().take(left);
+    let before: usize = before.map(|record| record.header().size as usize).sum();
+    Events(bytes.split_off(before))
+}
+
 /// Stops the first read at `moment` until the returned sender says go on.
 ///
 /// # Panics

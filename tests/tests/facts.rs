@@ -1,28 +1,20 @@
 //! What Windows tells of a process passes through the shipped driver fact by fact; what it does
 //! not tell is absent, never a zero or another's.
 
-use nthost::io::{FileHandle, Moment};
+use nthost::io::FileHandle;
 use nthost::ps::{NewProcess, Parent};
 use nthost::se::{Sid, Token};
 use ntwatch_protocol::process::{flags, known, subsystem};
-use ntwatch_protocol::reader::{Record, Records};
+use ntwatch_protocol::reader::Record;
 use ntwatch_protocol::wide::Wide;
-use ntwatch_tests::lab::PATIENCE;
-use ntwatch_tests::machine::{end_of, live_and_die, stop_at, submit_read, with_session};
+use ntwatch_tests::machine::{behind_the_worker, read, with_session};
 use std::sync::Arc;
 
 /// Reads `count` starts and exits, and shows each to `test`.
 fn read_events(handle: &Arc<FileHandle>, count: usize, mut test: impl FnMut(usize, &Record<'_>)) {
-    let mut seen = 0;
-    while seen < count {
-        let done = end_of(&submit_read(handle));
-        assert_eq!(done.status, 0, "READ_EVENTS: {:#x}", done.status);
-        for record in Records::new(&done.output) {
-            test(seen, &record.expect("the driver writes records"));
-            seen += 1;
-        }
+    for (at, record) in read(handle, count).records().iter().enumerate() {
+        test(at, record);
     }
-    assert_eq!(seen, count);
 }
 
 /// An event with the facts that tell it from others: what happened, to whom, of which image.
@@ -272,42 +264,28 @@ fn a_linux_process_keeps_its_path_and_the_nuls_of_its_arguments() {
 #[test]
 fn a_process_that_is_gone_before_the_worker_looks_is_still_told_of_in_order() {
     with_session(|kernel, handle| {
-        let (completing, go_on) = stop_at(kernel, Moment::Completing);
-        let first = submit_read(handle);
-        live_and_die(kernel);
-        completing
-            .recv_timeout(PATIENCE)
-            .expect("the worker completes the read");
-
-        let new = NewProcess {
-            token: Token::standard_user(),
-            ..bearing(500, 77, Some(A))
-        };
-        let process = kernel
-            .start_process(&kernel.ps.system, new)
-            .expect("no driver refuses it");
-        kernel.exit_process(&process, 0);
-        drop(process);
-        assert_eq!(kernel.ps.find(500), None);
-        go_on.send(()).expect("the worker waits");
-
-        let done = end_of(&first);
-        // The worker was stopped with one event or both of the other process.
-        let left = 2 - Records::new(&done.output).count();
-        let mut of_interest = Vec::new();
-        read_events(handle, left + 2, |at, record| {
-            if at < left {
-                return;
-            }
-            if let Record::ProcessStart(start) = record {
-                // The record's reference keeps the object, and its token, for the worker.
-                assert_eq!(
-                    start.user(),
-                    Token::standard_user().user.as_ref().map(Sid::as_bytes)
-                );
-            }
-            of_interest.push(Event::of(record));
+        let told = behind_the_worker(kernel, handle, 2, || {
+            let new = NewProcess {
+                token: Token::standard_user(),
+                ..bearing(500, 77, Some(A))
+            };
+            let process = kernel
+                .start_process(&kernel.ps.system, new)
+                .expect("no driver refuses it");
+            kernel.exit_process(&process, 0);
+            drop(process);
+            assert_eq!(kernel.ps.find(500), None);
         });
+        let records = told.records();
+        let Record::ProcessStart(start) = records[0] else {
+            panic!("{records:?}");
+        };
+        // The record's reference keeps the object, and its token, for the worker.
+        assert_eq!(
+            start.user(),
+            Token::standard_user().user.as_ref().map(Sid::as_bytes)
+        );
+        let of_interest: Vec<_> = records.iter().map(Event::of).collect();
         let expected = [
             Event::Start(500, 77, Some(A.into())),
             Event::Exit(500, 77, Some(A.into())),

@@ -1,13 +1,11 @@
 //! Thread start and exit.
 
 use crate::{running, started};
-use nthost::io::Moment;
 use nthost::ps::NewThread;
 use ntwatch_protocol::process::subsystem;
 use ntwatch_protocol::reader::Record;
 use ntwatch_protocol::thread::{flags, known};
-use ntwatch_tests::lab::PATIENCE;
-use ntwatch_tests::machine::{end_of, live_and_die, read, stop_at, submit_read, with_session};
+use ntwatch_tests::machine::{behind_the_worker, read, with_session};
 
 fn thread(id: u32, start_address: u64) -> NewThread {
     NewThread {
@@ -91,28 +89,18 @@ fn a_thread_has_its_start_address_and_subsystem_and_ends_with_its_status() {
 #[test]
 fn a_thread_that_is_gone_before_the_worker_looks_is_still_told_of_whole() {
     with_session(|kernel, handle| {
-        let (completing, go_on) = stop_at(kernel, Moment::Completing);
-        let first = submit_read(handle);
-        live_and_die(kernel);
-        completing
-            .recv_timeout(PATIENCE)
-            .expect("the worker completes the read");
         let process = running(kernel, 400);
-        kernel.enter(&process, || {
-            let thread = kernel.start_thread(&process, thread(404, 0x1234));
-            kernel.exit_thread(&thread, 0);
-        });
-        kernel.exit_process(&process, 0);
         let key = process.key;
-        drop(process);
-        go_on.send(()).expect("the worker waits");
-
-        let before = end_of(&first).output;
-        let before = ntwatch_protocol::reader::Records::new(&before).count();
-        let events = read(handle, 2 - before + 3);
+        let events = behind_the_worker(kernel, handle, 3, || {
+            kernel.enter(&process, || {
+                let thread = kernel.start_thread(&process, thread(404, 0x1234));
+                kernel.exit_thread(&thread, 0);
+            });
+            kernel.exit_process(&process, 0);
+            drop(process);
+        });
         let records = events.records();
         let [
-            ..,
             Record::ThreadStart(start),
             Record::ThreadExit(exit),
             Record::ProcessExit(_),
