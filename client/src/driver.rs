@@ -82,7 +82,8 @@ impl Driver {
             .map_err(self.cannot("ask for the machine's name and times"))
     }
 
-    /// The process that has this pid now, if Windows tells anything about it.
+    /// The process that has this pid now, if Windows tells anything about it. N.B. Windows takes a
+    /// pid for the multiple of four below it: the process that is found says which pid it has.
     ///
     /// # Errors
     /// [`Error::Request`] when the machine does not say.

@@ -76,6 +76,16 @@ impl Rights {
         NAMED.iter().filter(shares).map(word)
     }
 
+    /// All that a text's words stand for, each taken by itself; for those who know other words, or
+    /// will not have each.
+    ///
+    /// # Errors
+    /// The first that `right` has.
+    pub fn of_words<E>(text: &str, right: impl Fn(&str) -> Result<Self, E>) -> Result<Self, E> {
+        let mut words = text.split([',', '|']).map(str::trim);
+        words.try_fold(Self::default(), |sum, word| Ok(sum.or(right(word)?)))
+    }
+
     const fn of_masks(masks: AccessMasks) -> Self {
         Self {
             process: masks.process,
@@ -90,14 +100,11 @@ impl FromStr for Rights {
     type Err = UnknownRight;
 
     fn from_str(text: &str) -> Result<Self, UnknownRight> {
-        text.split([',', '|'])
-            .map(right)
-            .try_fold(Self::default(), |sum, right| Ok(sum.or(right?)))
+        Self::of_words(text, right)
     }
 }
 
 fn right(word: &str) -> Result<Rights, UnknownRight> {
-    let word = word.trim();
     let unknown = || UnknownRight(word.into());
     if let Some(digits) = word.strip_prefix("0x") {
         let bits = u32::from_str_radix(digits, 16).map_err(|_| unknown())?;

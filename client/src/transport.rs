@@ -39,7 +39,8 @@ pub trait Transport: Send + Sync {
     /// When Windows does not say.
     fn processes(&self) -> Result<Vec<RunningProcess>, Fault>;
 
-    /// The process that has this pid now, if anybody may ask about it.
+    /// The process that has this pid now, if anybody may ask about it. N.B. Windows takes a pid
+    /// for the multiple of four below it: the process that is found says which pid it has.
     ///
     /// # Errors
     /// When Windows does not say.

@@ -94,6 +94,9 @@ fn what_cannot_be_denied_is_refused_with_what_can_be() {
     assert_fails(&denying("terminate,vm-read"), 2, &["VM_READ", "vm-write, "]);
     assert_fails(&denying("get-context"), 2, &["GET_CONTEXT to a thread"]);
     assert_fails(&denying("0x11"), 2, &["VM_READ"]);
+    for hidden in ["vm-write|vm-read", "terminate|0x10", "terminate, 0x11"] {
+        assert_fails(&denying(hidden), 2, &["VM_READ to a process"]);
+    }
     assert_fails(&denying("fly"), 2, &["`fly` is no right"]);
 }
 
@@ -118,6 +121,24 @@ fn a_process_that_is_not_there_cannot_be_protected() {
         &["protect", "add", "5", "--deny", "terminate"],
     );
     assert_fails(&output, 1, &["no process has the pid 5"]);
+}
+
+#[test]
+fn a_process_is_protected_by_the_pid_that_it_has() {
+    // Windows finds it by these, too.
+    let add = [
+        "protect",
+        "add",
+        "4709",
+        "--deny",
+        "terminate",
+        "--for",
+        "0s",
+    ];
+    let output = run(Machine::new([]), &add);
+    assert_fails(&output, 0, &[r"cmd.exe (4711) is protected"]);
+    let output = run(protected(), &["protect", "remove", "4709"]);
+    assert!(text(&output.stdout).contains("(4711) is no longer protected"));
 }
 
 #[test]

@@ -94,9 +94,9 @@ fn answer(machine: &Machine, query: Query) -> Answer {
                 path,
                 ..
             } = Start::default();
-            let found =
-                (pid == target && machine.has_target()).then(|| process(pid, key, path.unwrap()));
-            Answer::Process(found)
+            // As Windows does, which leaves out the low two bits.
+            let found = pid / 4 == target / 4 && machine.has_target();
+            Answer::Process(found.then(|| process(target, key, path.unwrap())))
         }
         Query::EnablePrivilege(name) => {
             assert_eq!(name, "SeDebugPrivilege");

@@ -64,7 +64,7 @@ pub(crate) struct AddOptions {
     /// The rights that nobody is to get to it, and where threads have them to its threads, such as
     /// `terminate,vm-write`; `all-access` for every right that can be denied. Reading its memory
     /// cannot be.
-    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', required = true, value_parser = deny)]
+    #[arg(long, value_name = "RIGHTS", required = true, value_parser = deny)]
     deny: Vec<Rights>,
 
     /// End after so long, such as `10s` or `5min`.
@@ -125,13 +125,7 @@ pub(crate) struct WatchOptions {
     /// Of handles, those that ask for one of these rights, to a process or a thread, such as
     /// `vm-read,terminate` or `0x10`. `default` stands for all that can do more than look, `all`
     /// for every handle.
-    #[arg(
-        long,
-        value_name = "RIGHTS",
-        value_delimiter = ',',
-        default_value = "default",
-        value_parser = access
-    )]
+    #[arg(long, value_name = "RIGHTS", default_value = "default", value_parser = access)]
     access: Vec<Rights>,
 
     /// Of threads, only the starts of those that another process started.
@@ -214,24 +208,26 @@ impl WatchOptions {
     }
 }
 
-fn access(word: &str) -> Result<Rights, UnknownRight> {
-    match word {
+fn access(words: &str) -> Result<Rights, UnknownRight> {
+    Rights::of_words(words, |word| match word {
         "all" => Ok(Rights::EVERY_OPEN),
         "default" => Ok(Rights::MORE_THAN_QUERY),
         name => name.parse(),
-    }
+    })
 }
 
 /// Of a name, the rights that can be denied; a number must be of such rights alone.
-fn deny(word: &str) -> Result<Rights, String> {
-    let rights: Rights = word
-        .parse()
-        .map_err(|error: UnknownRight| error.to_string())?;
-    let deniable = rights.and(Rights::DENIABLE);
-    if deniable.is_empty() || (word.starts_with("0x") && deniable != rights) {
-        return Err(RuleError::NotDeniable(rights).to_string());
-    }
-    Ok(deniable)
+fn deny(words: &str) -> Result<Rights, String> {
+    Rights::of_words(words, |word| {
+        let rights: Rights = word
+            .parse()
+            .map_err(|error: UnknownRight| error.to_string())?;
+        let deniable = rights.and(Rights::DENIABLE);
+        if deniable.is_empty() || (word.starts_with("0x") && deniable != rights) {
+            return Err(RuleError::NotDeniable(rights).to_string());
+        }
+        Ok(deniable)
+    })
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {
@@ -259,7 +255,7 @@ mod tests {
     #[test]
     fn every_condition_that_can_be_written_is_asked_for() {
         let words = "ntwatch watch --events thread_start,handle_open --pid 8,12 --exclude-pid 16 \
-                     --tree --image a.exe --exclude-image b.exe --access vm-read,0x1 \
+                     --tree --image a.exe --exclude-image b.exe --access vm-read|0x1 \
                      --remote-threads --user-images --ring-size 2";
         let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
             panic!("{words} is not understood");

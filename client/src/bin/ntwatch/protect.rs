@@ -32,7 +32,7 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
     let pid = options.pid;
     let process = driver.process(pid)?.ok_or(Error::NoProcess { pid })?;
     let rule = Rule {
-        pid,
+        pid: process.pid,
         key: process.key,
         deny: options.deny(),
     };
@@ -149,9 +149,11 @@ fn json(driver: &Driver, rule: &Rule) -> Result<String, Failure> {
 
 fn remove(driver: &Driver, pid: u32) -> Result<ExitCode, Failure> {
     let rules = driver.protections()?;
-    let rule = rules.iter().find(|listed| listed.rule.pid == pid);
+    // The process that `add` would find by this pid.
+    let meant = driver.process(pid)?.map_or(pid, |process| process.pid);
+    let rule = rules.iter().find(|listed| listed.rule.pid == meant);
     let rule = rule.ok_or(Error::NoRule { pid })?.rule;
-    driver.unprotect(pid, rule.key)?;
+    driver.unprotect(rule.pid, rule.key)?;
     let name = name(driver, &rule)?;
     output::print(&format!("{name} is no longer protected.\n"))
 }

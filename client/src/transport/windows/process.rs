@@ -36,7 +36,7 @@ pub(super) fn snapshot() -> Result<Vec<RunningProcess>, Fault> {
 
 /// The process that has this pid now, if it can be opened.
 pub(super) fn process(pid: u32) -> Option<RunningProcess> {
-    facts(&open(pid)?, pid)
+    facts(&open(pid)?)
 }
 
 /// Page "CreateToolhelp32Snapshot function".
@@ -73,7 +73,7 @@ fn open(pid: u32) -> Option<OwnedHandle> {
 
 /// All that can be asked about a process; `None` if it has ended, or without its start key, for
 /// it is nobody then.
-fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
+fn facts(process: &OwnedHandle) -> Option<RunningProcess> {
     let basic = basic(process)?;
     // N.B. who has a handle can ask about a process that has ended.
     if basic.exit_status != STATUS_PENDING {
@@ -84,7 +84,8 @@ fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
     let token = token(process);
     let token = token.as_ref();
     Some(RunningProcess {
-        pid,
+        // N.B. not always the pid that it was opened by: Windows leaves out the low two bits.
+        pid: basic.pid,
         key: telemetry.start_key()?,
         create_time: telemetry.create_time().and_then(Time::known),
         parent_pid: Some(basic.parent_pid).filter(|pid| *pid != 0),
@@ -107,18 +108,21 @@ fn facts(process: &OwnedHandle, pid: u32) -> Option<RunningProcess> {
 struct Basic {
     /// STATUS_PENDING as long as it runs.
     exit_status: NTSTATUS,
+    pid: u32,
     parent_pid: u32,
 }
 
 fn basic(process: &OwnedHandle) -> Option<Basic> {
     const SIZE: usize = size_of::<PROCESS_BASIC_INFORMATION>();
     const EXIT_STATUS: usize = offset_of!(PROCESS_BASIC_INFORMATION, ExitStatus);
+    const PID: usize = offset_of!(PROCESS_BASIC_INFORMATION, UniqueProcessId);
     const PARENT_PID: usize = offset_of!(PROCESS_BASIC_INFORMATION, InheritedFromUniqueProcessId);
     let answer = query::<SIZE>(process, ProcessBasicInformation)?;
     // Pids have 32 bits.
     let field = |offset: usize| answer.get(offset..)?.first_chunk().copied();
     Some(Basic {
         exit_status: i32::from_le_bytes(field(EXIT_STATUS)?),
+        pid: u32::from_le_bytes(field(PID)?),
         parent_pid: u32::from_le_bytes(field(PARENT_PID)?),
     })
 }
