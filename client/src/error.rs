@@ -2,6 +2,7 @@
 
 use crate::rights::{self, Rights};
 use crate::transport::Fault;
+use ntwatch_protocol::configure::MAX_CLAUSES;
 use ntwatch_protocol::reader::ReadError;
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 
@@ -135,11 +136,14 @@ pub enum FilterError {
     NoSuchDrive(String),
     /// Above [`ntwatch_protocol::configure::MAX_CLAUSES`] or
     /// [`ntwatch_protocol::configure::MAX_CONFIGURE_SIZE`].
-    #[error(
-        "the filter is too large; name fewer processes and images, or use patterns (each descendant \
-         that runs already counts)"
-    )]
+    #[error("the filter is too large; name fewer processes and images, or use patterns")]
     TooLarge,
+    /// With so many descendants that run already, it is too large.
+    #[error(
+        "{0} descendants of the processes that are named run already, and a filter has room for \
+         {MAX_CLAUSES} processes and images; name processes further down the tree, or images"
+    )]
+    TooManyDescendants(usize),
     /// Not a power of two, or out of bounds.
     #[error(
         "a session's ring cannot have {0} bytes; a power of two from 1 MiB to 64 MiB can be had"

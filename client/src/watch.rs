@@ -21,9 +21,6 @@ use std::time::Duration;
 const READ_SIZE: usize = 2 * MAX_RECORD_SIZE;
 /// Buffers in turn: one is read into while another is joined and the third waits.
 const BUFFERS: usize = 3;
-/// How often, at most, the driver is told of the running descendants of a process: whoever begins
-/// between a snapshot and the CONFIGURE after it is found by the next snapshot.
-const FAMILY_ROUNDS: u32 = 8;
 /// When nothing came for so long, the start of a process that runs already will not come.
 const SILENCE: Duration = Duration::from_millis(100);
 
@@ -104,15 +101,15 @@ impl Watch {
         let at_start = driver.stats()?;
         // From here on the driver's ring fills; the snapshot may take its time.
         let reader = Reader::start(Arc::clone(transport));
-        let mut rounds = 1..FAMILY_ROUNDS;
         let after = loop {
             // Of whoever begins later, the driver sees the start.
             let told_at = driver.host()?.now;
             let running = snapshot()?;
-            if !resolved.follow(&running, Some(told_at)) || rounds.next().is_none() {
+            if !resolved.follow(&running, Some(told_at)) {
                 break running;
             }
-            // Events up to here are as the filter before said.
+            // Events up to here are as the filter before said. Each round is about the offspring
+            // of those found in the one before, so there are few.
             configure(&resolved)?;
         };
         // Who does not want starts does not want to know what started earlier.

@@ -20,6 +20,8 @@ pub(crate) struct Resolved {
     /// What the user has named comes first, then descendants that run already.
     selectors: Vec<Selector>,
     named: usize,
+    /// How many of them the driver knows: it follows their families itself.
+    followed: usize,
     images: Vec<String>,
     excluded_images: Vec<String>,
     filter: Filter,
@@ -56,12 +58,15 @@ impl Filter {
         let selectors: Vec<_> = included.chain(excluded).collect();
         let mut resolved = Resolved {
             named: selectors.len(),
+            followed: 0,
             selectors,
             images: device_patterns(&self.images)?,
             excluded_images: device_patterns(&self.excluded_images)?,
             filter: self.clone(),
         };
         resolved.follow(running, None);
+        // Nobody was told yet, and whoever begins until then is missed.
+        resolved.followed = 0;
         Ok(resolved)
     }
 }
@@ -82,14 +87,15 @@ fn device_pattern(pattern: &str, volumes: &Volumes) -> Result<String, FilterErro
 
 impl Resolved {
     /// Names the descendants that run already, of those that may have begun by a time: the driver
-    /// knows only those that start under its eyes. Was one not named before?
+    /// knows only those that start under its eyes. From the second time on, it has seen all starts
+    /// but those by processes that were found the last time. Was one not named before?
     pub(crate) fn follow(&mut self, running: &Snapshot, by: Option<Time>) -> bool {
         let began = |process: &&RunningProcess| {
             let late = process.create_time.zip(by).is_some_and(|(at, by)| at > by);
             !late
         };
         let before = self.selectors.len();
-        for nth in 0..self.named {
+        for nth in self.followed..before {
             let root = self.selectors[nth];
             if root.flags & selector::DESCENDANTS == 0 {
                 continue;
@@ -108,6 +114,7 @@ impl Resolved {
                 }
             }
         }
+        self.followed = before;
         self.selectors.len() > before
     }
 
@@ -140,7 +147,10 @@ impl Resolved {
         }
         let size = size_of::<ConfigureHeader>() + clauses.bytes.len();
         if clauses.count > MAX_CLAUSES || size > MAX_CONFIGURE_SIZE {
-            return Err(FilterError::TooLarge);
+            return Err(match self.selectors.len() - self.named {
+                0 => FilterError::TooLarge,
+                descendants => FilterError::TooManyDescendants(descendants),
+            });
         }
         let header = ConfigureHeader {
             size: size as u32,
@@ -321,6 +331,11 @@ mod tests {
         );
         let many = (0..=MAX_CLAUSES).fold(Filter::new(), Filter::process);
         assert_eq!(refused(many), FilterError::TooLarge);
+
+        let family = (8..=8 + MAX_CLAUSES).map(|pid| process(pid, 8)).collect();
+        let filter = Filter::new().process(Select::pid(8).with_descendants());
+        let error = bytes(&filter, &Snapshot::new(family)).unwrap_err();
+        assert_eq!(error, FilterError::TooManyDescendants(MAX_CLAUSES as usize));
     }
 
     #[test]
@@ -370,7 +385,6 @@ mod tests {
         let all = selector::DESCENDANTS;
         let known = [(8, 8 << 32, all), (12, 12 << 32, all)];
         assert_eq!(told(&resolved), known);
-        assert!(!resolved.follow(&before, None), "nobody is new");
         assert!(resolved.passes(&process(12, 8)) && !resolved.passes(&process(16, 4)));
 
         let after = family(&[(4, 0), (8, 4), (12, 8), (16, 4), (20, 12), (24, 12)]);
@@ -382,5 +396,20 @@ mod tests {
             [&known[..], &[(20, 20 << 32, all)]].concat()
         );
         assert!(!resolved.follow(&after, Some(told_at)));
+    }
+
+    #[test]
+    fn a_family_that_grows_is_left_to_the_driver_but_for_whom_it_did_not_see() {
+        let filter = Filter::new().process(Select::pid(8).with_descendants());
+        let mut family = vec![process(8, 4)];
+        let before = Snapshot::new(family.clone());
+        let mut resolved = filter.resolve(&volumes(), &before).unwrap();
+        let mut grow = |pid, parent| {
+            family.push(process(pid, parent));
+            resolved.follow(&Snapshot::new(family.clone()), Some(Time(pid.into())))
+        };
+        assert!(grow(12, 8), "it may have begun before the driver was told");
+        assert!(grow(16, 12), "or while the driver did not know its parent");
+        assert!(!grow(20, 8) && !grow(24, 12), "the driver saw these starts");
     }
 }
