@@ -38,7 +38,7 @@ pub(crate) struct Known {
 pub(crate) struct Started {
     pub(crate) thread: Thread,
     pub(crate) creator: ThreadRef,
-    pub(crate) remote: bool,
+    pub(crate) remote: Option<bool>,
 }
 
 impl Table {
@@ -75,6 +75,13 @@ impl Table {
     /// As [`Self::get`], to learn more.
     pub(crate) fn get_mut(&mut self, process: Identity) -> Option<&mut Known> {
         self.processes.get_mut(&process)
+    }
+
+    /// Nothing is known of any thread any more.
+    pub(crate) fn forget_threads(&mut self) {
+        for known in self.processes.values_mut() {
+            known.threads = HashMap::new();
+        }
     }
 
     /// Keeps the name of a process that does not run, for a while.

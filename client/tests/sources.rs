@@ -5,12 +5,14 @@ mod common;
 use common::fake::{Fake, lines, running};
 use common::machine::Machine;
 use common::records::{
-    Start, exit, handle_open, image_load, lost, start, thread_exit, thread_start,
+    Start, exit, handle_open, image_load, lost, lost_of, start, thread_exit, thread_start,
+    thread_start_but,
 };
 use ntwatch_client::protocol::access::process;
 use ntwatch_client::protocol::configure::{Clause, Configure};
 use ntwatch_client::protocol::handle::{flags, known};
 use ntwatch_client::protocol::record::{FIRST_SEQ, Kind};
+use ntwatch_client::protocol::thread;
 use ntwatch_client::transport::RunningProcess;
 use ntwatch_client::{Filter, Select};
 use proptest::prelude::*;
@@ -77,6 +79,33 @@ fn a_thread_in_another_process_names_both_and_the_module_it_starts_in() {
     assert_eq!(unknown["process"], process);
     assert_eq!([&unknown["creator"], &unknown["remote"]], [null, null]);
     assert_eq!(unknown["thread"]["start_address"], *null);
+}
+
+#[test]
+fn a_thread_that_ends_behind_a_loss_is_not_taken_for_one_that_started_before() {
+    for kind in [Kind::ThreadStart, Kind::ThreadExit] {
+        let lines = events([
+            thread_start(0, SYSTEM, 680, NEW, 0x1000),
+            lost_of(kind, 1, 1),
+            thread_exit(2, SYSTEM, 680),
+        ]);
+        let [creator, remote] = ["creator", "remote"].map(|fact| &lines[2][fact]);
+        assert_eq!([creator, remote], [&Value::Null, &Value::Null]);
+        assert_eq!(lines[2]["thread"]["start_address"], json!(null));
+    }
+}
+
+#[test]
+fn a_thread_may_be_remote_or_not_without_anybody_knowing() {
+    let lines = events([
+        thread_start_but(0, NEW, 680, SYSTEM, 0x1000, |start| {
+            (start.known, start.flags) = (thread::known::KEY, 0);
+        }),
+        thread_exit(1, NEW, 680),
+    ]);
+    assert_eq!(lines[0]["remote"], json!(null));
+    assert_eq!(lines[1]["creator"]["pid"], 4);
+    assert_eq!(lines[1]["remote"], json!(null));
 }
 
 #[test]
@@ -278,6 +307,20 @@ fn kinds_that_were_not_asked_for_are_learnt_from_and_not_shown() {
     let lines = lines(watch);
     assert_eq!(lines.len(), 2, "the session and the handle: {lines:#?}");
     assert_eq!(lines[1]["source"]["image"], r"C:\Windows\System32\cmd.exe");
+}
+
+#[test]
+fn the_ends_of_threads_are_not_asked_for_with_remote_threads_alone() {
+    let fake = Arc::new(Fake::new(Machine::new([])));
+    let driver = ntwatch_client::Driver::over("fake", Arc::clone(&fake) as _).unwrap();
+    let watch = driver.watch(&Filter::new().remote_threads_only()).unwrap();
+    assert!(!watch.shows(Kind::ThreadExit) && watch.shows(Kind::ThreadStart));
+    let machine = fake.machine.lock().unwrap();
+    let configure = Configure::parse(machine.configured.as_deref().unwrap()).unwrap();
+    assert_eq!(
+        configure.event_mask,
+        Kind::ALL_EVENTS & !Kind::ThreadExit.bit()
+    );
 }
 
 #[test]

@@ -13,8 +13,9 @@ pub struct ThreadStart {
     pub thread: Thread,
     /// The thread that created it.
     pub creator: ThreadRef,
-    /// Did another process start it? Not of the first thread of a process.
-    pub remote: bool,
+    /// Did another process start it? Not of the first thread of a process; `None` if it may be
+    /// that.
+    pub remote: Option<bool>,
 }
 
 /// A thread ended. Windows says no more than its id and status: the rest is from its start, if

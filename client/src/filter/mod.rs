@@ -94,7 +94,7 @@ impl Filter {
         self
     }
 
-    /// Events about processes with such an image: `*` stands for any text, `?` for one character,
+    /// Events about processes with such an image: `*` stands for any text, `?` for one UTF-16 unit,
     /// case does not count. A pattern without a separator is held against the last part of the
     /// path. One that begins with a drive or with `\\server` is turned to its device.
     #[must_use]
@@ -139,12 +139,18 @@ impl Filter {
         self
     }
 
-    /// The kinds that were asked for, a mask of [`Kind::bit`].
+    /// The kinds that come out, a mask of [`Kind::bit`].
     pub(crate) const fn shown(&self) -> u32 {
-        if self.events == 0 {
+        let asked = if self.events == 0 {
             Kind::ALL_EVENTS
         } else {
             self.events
+        };
+        if self.remote_threads {
+            // The end of a thread does not say who started it.
+            asked & !Kind::ThreadExit.bit()
+        } else {
+            asked
         }
     }
 }

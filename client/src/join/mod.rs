@@ -72,7 +72,7 @@ impl Joiner {
             Record::ThreadExit(exit) => Body::ThreadExit(Box::new(self.thread_exit(exit))),
             Record::ImageLoad(load) => Body::ImageLoad(Box::new(self.image_load(load))),
             Record::HandleOpen(open) => Body::HandleOpen(Box::new(self.handle_open(open))),
-            Record::Lost(lost) => Body::Lost(lost_events(lost)),
+            Record::Lost(lost) => Body::Lost(self.lost(lost)),
             Record::Unknown(_) => return,
         };
         if body.kind().is_some_and(|kind| !self.shows(kind)) {
@@ -84,6 +84,24 @@ impl Joiner {
             time: Time(time),
             body,
         });
+    }
+
+    /// Among the losses may be the end of any thread, and the next start with its tid.
+    fn lost(&mut self, lost: &lost::Lost) -> Lost {
+        let counts = Counts(lost.counts);
+        let threads = [Kind::ThreadStart, Kind::ThreadExit];
+        if threads.iter().any(|kind| counts.0[kind.index()] != 0) {
+            self.table.forget_threads();
+        }
+        Lost {
+            stage: match lost.stage {
+                lost::stage::CAPTURE => Stage::Capture,
+                _ => Stage::Session,
+            },
+            counts,
+            first_seq: lost.first_seq,
+            last_seq: lost.last_seq,
+        }
     }
 
     const fn shows(&self, kind: Kind) -> bool {
@@ -140,16 +158,4 @@ fn text(wide: Wide<'_>) -> String {
     let mut text = String::with_capacity(wide.len());
     text.extend(wide.chars());
     text
-}
-
-fn lost_events(lost: &lost::Lost) -> Lost {
-    Lost {
-        stage: match lost.stage {
-            lost::stage::CAPTURE => Stage::Capture,
-            _ => Stage::Session,
-        },
-        counts: Counts(lost.counts),
-        first_seq: lost.first_seq,
-        last_seq: lost.last_seq,
-    }
 }

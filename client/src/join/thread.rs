@@ -21,7 +21,7 @@ impl Joiner {
             subsystem: subsystem.and_then(Subsystem::from_wire),
             ..Thread::of(start.tid)
         };
-        let remote = start.flag(flags::REMOTE);
+        let remote = start.known(known::REMOTE, start.flag(flags::REMOTE));
         if let Some(process) = key.map(|key| (start.pid, key)) {
             self.locate(process, &mut thread);
             // Only an exit will ask for it.
@@ -52,7 +52,7 @@ impl Joiner {
         let started = self.table.get_mut(identity);
         let started = started.and_then(|process| process.threads.remove(&exit.tid));
         let (mut thread, creator, remote) = match started {
-            Some(started) => (started.thread, Some(started.creator), Some(started.remote)),
+            Some(started) => (started.thread, Some(started.creator), started.remote),
             None => (Thread::of(exit.tid), None, None),
         };
         // The first thread of a process starts before its image is mapped.

@@ -101,14 +101,30 @@ pub(crate) fn thread_start(
     creator: (u32, u64),
     start_address: u64,
 ) -> Vec<u8> {
+    thread_start_but(nth, process, tid, creator, start_address, |_| {})
+}
+
+/// As [`thread_start`]; `change` makes it another.
+pub(crate) fn thread_start_but(
+    nth: u64,
+    process: (u32, u64),
+    tid: u32,
+    creator: (u32, u64),
+    start_address: u64,
+    change: impl FnOnce(&mut ThreadStart),
+) -> Vec<u8> {
     let mut fixed = ThreadStart::new_zeroed();
-    fixed.known = thread::known::KEY | thread::known::CREATOR_KEY | thread::known::START_ADDRESS;
+    fixed.known = thread::known::KEY
+        | thread::known::CREATOR_KEY
+        | thread::known::START_ADDRESS
+        | thread::known::REMOTE;
     (fixed.pid, fixed.key, fixed.tid) = (process.0, process.1, tid);
     (fixed.creator_pid, fixed.creator_key, fixed.creator_tid) = (creator.0, creator.1, 8);
     fixed.start_address = start_address;
     if process != creator {
         fixed.flags = thread::flags::REMOTE;
     }
+    change(&mut fixed);
     record(Kind::ThreadStart, nth, &[], |header, _| {
         fixed.header = header;
         fixed
@@ -177,13 +193,18 @@ pub(crate) fn handle_open(
 
 /// So many process starts lost in the session.
 pub(crate) fn lost(nth: u64, starts: u64) -> Vec<u8> {
+    lost_of(Kind::ProcessStart, nth, starts)
+}
+
+/// So many events of a kind lost in the session.
+pub(crate) fn lost_of(kind: Kind, nth: u64, count: u64) -> Vec<u8> {
     let mut counts = [0; KIND_SLOTS];
-    counts[Kind::ProcessStart.index()] = starts;
+    counts[kind.index()] = count;
     record(Kind::Lost, nth, &[], |header, _| Lost {
         header,
         stage: stage::SESSION,
         reserved: 0,
-        first_seq: FIRST_SEQ + nth + 1 - starts,
+        first_seq: FIRST_SEQ + nth + 1 - count,
         last_seq: FIRST_SEQ + nth,
         counts,
     })

@@ -94,13 +94,14 @@ impl<'a> Row<'a> {
     /// `tid 680 REMOTE by evil.exe:4711 at kernel32.dll+0x17b0`
     pub(super) fn thread_start(start: &'a ThreadStart) -> Self {
         let mut detail = format!("tid {}", start.thread.tid);
-        if start.remote {
-            remote(&mut detail, &start.creator);
-        }
+        remote(&mut detail, start.remote, &start.creator);
         origin(&mut detail, &start.thread);
         Self {
             word: "thread",
-            style: if start.remote { REMOTE } else { THREAD },
+            style: match start.remote {
+                Some(true) => REMOTE,
+                _ => THREAD,
+            },
             pid: Some(start.process.pid),
             image: name(start.process.image.as_deref()),
             path: "",
@@ -111,10 +112,8 @@ impl<'a> Row<'a> {
     /// `tid 680 code 0 REMOTE by evil.exe:4711`
     pub(super) fn thread_exit(exit: &'a ThreadExit) -> Self {
         let mut detail = format!("tid {} {}", exit.thread.tid, ending(exit.exit_status));
-        if exit.remote == Some(true)
-            && let Some(creator) = &exit.creator
-        {
-            remote(&mut detail, creator);
+        if let Some(creator) = &exit.creator {
+            remote(&mut detail, exit.remote, creator);
         }
         Self {
             word: "t-exit",
@@ -218,9 +217,15 @@ fn ending(exit_status: u32) -> String {
     }
 }
 
-fn remote(detail: &mut String, creator: &ThreadRef) {
+/// `REMOTE?` if nobody can tell.
+fn remote(detail: &mut String, remote: Option<bool>, creator: &ThreadRef) {
+    let word = match remote {
+        Some(true) => "REMOTE",
+        Some(false) => return,
+        None => "REMOTE?",
+    };
     let creator = other(creator.image.as_deref(), creator.pid);
-    let _ = write!(detail, " REMOTE by {creator}");
+    let _ = write!(detail, " {word} by {creator}");
 }
 
 /// Where a thread begins.

@@ -138,7 +138,7 @@ fn events() -> Vec<Body> {
         process: process(672, LSASS),
         thread: thread(680),
         creator: actor(4711, 4712, EVIL),
-        remote: true,
+        remote: Some(true),
     };
     let own = ThreadStart {
         process: process(4711, EVIL),
@@ -148,7 +148,12 @@ fn events() -> Vec<Body> {
             ..thread(4716)
         },
         creator: actor(4711, 4712, EVIL),
-        remote: false,
+        remote: Some(false),
+    };
+    let unclear = ThreadStart {
+        remote: None,
+        thread: own.thread.clone(),
+        ..remote.clone()
     };
     let ended = ThreadExit {
         process: process(672, LSASS),
@@ -199,6 +204,7 @@ fn events() -> Vec<Body> {
         Body::HandleOpen(Box::new(copy)),
         Body::HandleOpen(Box::new(attached)),
         Body::ThreadStart(Box::new(remote)),
+        Body::ThreadStart(Box::new(unclear)),
         Body::ThreadExit(Box::new(ended)),
         Body::ProcessExit(exit(0)),
         Body::ProcessExit(exit(0xc000_0005)),
@@ -228,6 +234,7 @@ fn every_kind_of_event_reads_well_at_100_columns() {
 00:00:00.123 dup      4711 evil.exe           → lsass.exe:672 from 812 to 900 ALL_ACCESS
 00:00:00.123 open     4711 evil.exe           → lsass.exe:672 attached to svchost.exe:900 QUERY_LIM…
 00:00:00.123 thread    672 lsass.exe          tid 680 REMOTE by evil.exe:4711 at kernel32.dll+0x17b0
+00:00:00.123 thread    672 lsass.exe          tid 4716 REMOTE? by evil.exe:4711 at 0x7ff81a2b1a30
 00:00:00.123 t-exit    672 lsass.exe          tid 680 code 0 REMOTE by evil.exe:4711
 00:00:00.123 exit     4711 evil.exe           code 0 after 0.123 s
 00:00:00.123 exit     4711 evil.exe           status 0xc0000005 after 0.123 s
