@@ -9,6 +9,14 @@
 //! and, for a start, its creator's; an image load, the process that it is mapped into, and a
 //! kernel image none; a handle, the process that opens and the one that is opened, or whose thread
 //! is.
+//!
+//! What is not known matches nothing: an event whose process has no known start key is never about
+//! one that is named with a key, and an image that is not known is named by no pattern, neither to
+//! include nor to leave out.
+//!
+//! A later CONFIGURE of a session replaces all of it. The descendants that were followed stay
+//! followed if each process that was named with [`selector::DESCENDANTS`], to include (or to leave
+//! out), is named in the same way again; else they are forgotten.
 
 use crate::record::{Kind, RECORD_ALIGN};
 use crate::wide::Wide;
@@ -26,6 +34,9 @@ pub const MAX_CONFIGURE_SIZE: usize = 64 * 1024;
 pub const MAX_CLAUSES: u32 = 1024;
 /// UTF-16 units of the longest image pattern.
 pub const MAX_PATTERN_UNITS: usize = 1024;
+
+/// UTF-16 units of all image patterns together: each is held against the image of each event.
+pub const MAX_PATTERN_UNITS_IN_ALL: usize = 8192;
 
 /// How the input of CONFIGURE begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -87,7 +98,8 @@ pub mod selector {
     /// Events about this process are left out.
     pub const EXCLUDE: u32 = 1 << 0;
     /// The processes that have it for a parent are meant too, and theirs in turn, as far as they
-    /// start from now on.
+    /// start from now on. The driver keeps 4096 of them, in sets of eight by their identity; where
+    /// a set is full it forgets the one that started none for longest.
     pub const DESCENDANTS: u32 = 1 << 1;
     /// All of them.
     pub const ALL: u32 = EXCLUDE | DESCENDANTS;
@@ -137,8 +149,9 @@ pub enum Clause<'a> {
     ExcludeImage(Wide<'a>),
     /// Of handles, those.
     Access(AccessMasks),
-    /// Of threads, only those that another process started. Of their exits, none: a thread that
-    /// ends does not say who started it.
+    /// Of threads, only those that another process started; also one of which that is not known
+    /// ([`crate::thread::known::REMOTE`]): better one too many. Of their exits, none: a thread
+    /// that ends does not say who started it.
     RemoteThreads,
     /// Of images, only those mapped into a process.
     UserImages,
@@ -179,7 +192,8 @@ pub enum ConfigureError {
     BadMask,
     /// Not a power of two, or out of bounds.
     BadRingSize,
-    /// A clause is cut off, unknown, or has a value that its kind cannot have.
+    /// A clause is cut off, unknown, or has a value that its kind cannot have; or there are too
+    /// many of them, or too much of their patterns.
     BadClause,
 }
 
@@ -215,15 +229,22 @@ impl<'a> Configure<'a> {
         let mut rest = clauses;
         let mut count = 0u32;
         let mut has_access = false;
+        let mut pattern_units = 0usize;
         while !rest.is_empty() {
             let (clause, next) = split_clause(rest).ok_or(ConfigureError::BadClause)?;
             if matches!(clause, Clause::Access(_)) && core::mem::replace(&mut has_access, true) {
                 return Err(ConfigureError::BadClause);
             }
+            if let Clause::Image(pattern) | Clause::ExcludeImage(pattern) = clause {
+                pattern_units = pattern_units.saturating_add(pattern.len());
+            }
             rest = next;
             count = count.saturating_add(1);
         }
-        if count != header.clauses || count > MAX_CLAUSES {
+        if count != header.clauses
+            || count > MAX_CLAUSES
+            || pattern_units > MAX_PATTERN_UNITS_IN_ALL
+        {
             return Err(ConfigureError::BadClause);
         }
         Ok(Self {

@@ -12,7 +12,7 @@ pub mod known {
     /// [`super::HandleOpen::attached_pid`] and its key.
     pub const ATTACHED: u32 = 1 << 2;
     /// [`super::HandleOpen::from_pid`], [`super::HandleOpen::to_pid`] and their keys: of a
-    /// duplicate alone.
+    /// duplicate alone, and not of one that begins while 64 others are under way.
     pub const DUPLICATE: u32 = 1 << 3;
     /// [`super::HandleOpen::granted`]: of an open that succeeded.
     pub const GRANTED: u32 = 1 << 4;

@@ -2,8 +2,8 @@
 
 use ntwatch_protocol::access::{process, standard, thread};
 use ntwatch_protocol::configure::{
-    AccessMasks, Clause, ClauseHeader, Configure, ConfigureError, ConfigureHeader, MIN_RING_SIZE,
-    Selector, clause, selector,
+    AccessMasks, Clause, ClauseHeader, Configure, ConfigureError, ConfigureHeader,
+    MAX_PATTERN_UNITS, MAX_PATTERN_UNITS_IN_ALL, MIN_RING_SIZE, Selector, clause, selector,
 };
 use ntwatch_protocol::record::Kind;
 use ntwatch_protocol::wide::Wide;
@@ -143,6 +143,13 @@ fn each_wrong_part_is_refused_by_its_name() {
             ConfigureError::BadClause
         );
     }
+    let longest = clause_bytes(clause::IMAGE, &[b'a'; 2 * MAX_PATTERN_UNITS]);
+    let most = MAX_PATTERN_UNITS_IN_ALL / MAX_PATTERN_UNITS;
+    assert!(Configure::parse(&configure(all, 0, &vec![longest.clone(); most])).is_ok());
+    assert_eq!(
+        refused(&configure(all, 0, &vec![longest; most + 1])),
+        ConfigureError::BadClause
+    );
     let mut padded = good.clone();
     *padded.last_mut().unwrap() = 1;
     assert_eq!(refused(&padded), ConfigureError::BadClause);

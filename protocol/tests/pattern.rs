@@ -18,10 +18,7 @@ fn names(pattern: &str, image: &str) -> bool {
 
 #[test]
 fn a_pattern_without_a_backslash_is_held_against_the_file_name() {
-    assert!(names(
-        "CMD.exe",
-        r"\Device\HarddiskVolume3\Windows\cmd.EXE"
-    ));
+    assert!(names("CMD.exe", r"\Device\HarddiskVolume3\Windows\cmd.EXE"));
     assert!(names("bash", "/usr/bin/bash"));
     assert!(names("cmd.exe", "cmd.exe"));
     assert!(!names("windows*", r"\Device\Windows\cmd.exe"));
