@@ -2,7 +2,7 @@
 
 use crate::rights::{self, Rights};
 use crate::transport::Fault;
-use ntwatch_protocol::configure::MAX_CLAUSES;
+use ntwatch_protocol::configure::{MAX_CLAUSES, MAX_PATTERN_UNITS_IN_ALL};
 use ntwatch_protocol::reader::ReadError;
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 
@@ -129,6 +129,12 @@ pub enum FilterError {
     /// Above [`ntwatch_protocol::configure::MAX_PATTERN_UNITS`].
     #[error("the image pattern `{0:.40}…` is too long; 1024 characters are the most")]
     LongPattern(String),
+    /// Above [`MAX_PATTERN_UNITS_IN_ALL`].
+    #[error(
+        "the image patterns have {0} characters together, and {MAX_PATTERN_UNITS_IN_ALL} are the \
+         most; name fewer, or use `*`"
+    )]
+    LongPatterns(usize),
     /// No volume has this drive.
     #[error(
         "the image pattern `{0}` names a drive that is not mounted; name one that is, or use `*`"

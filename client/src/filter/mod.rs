@@ -118,7 +118,7 @@ impl Filter {
         self
     }
 
-    /// Of threads, only the starts of those that another process started.
+    /// Of threads, only the starts of those that another process started, or may have.
     #[must_use]
     pub const fn remote_threads_only(mut self) -> Self {
         self.remote_threads = true;

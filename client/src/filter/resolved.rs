@@ -8,7 +8,7 @@ use crate::transport::RunningProcess;
 use crate::volumes::Volumes;
 use ntwatch_protocol::configure::{
     AccessMasks, Clause, ConfigureHeader, MAX_CLAUSES, MAX_CONFIGURE_SIZE, MAX_PATTERN_UNITS,
-    MAX_RING_SIZE, MIN_RING_SIZE, Selector, selector,
+    MAX_PATTERN_UNITS_IN_ALL, MAX_RING_SIZE, MIN_RING_SIZE, Selector, selector,
 };
 use ntwatch_protocol::record::Kind;
 use ntwatch_protocol::wide::Wide;
@@ -56,12 +56,19 @@ impl Filter {
         let excluded = self.excluded.iter();
         let excluded = excluded.map(|select| selector(select, selector::EXCLUDE));
         let selectors: Vec<_> = included.chain(excluded).collect();
+        let images = device_patterns(&self.images)?;
+        let excluded_images = device_patterns(&self.excluded_images)?;
+        let patterns = images.iter().chain(&excluded_images);
+        let units = patterns.map(|text| units(text)).sum();
+        if units > MAX_PATTERN_UNITS_IN_ALL {
+            return Err(FilterError::LongPatterns(units));
+        }
         let mut resolved = Resolved {
             named: selectors.len(),
             followed: 0,
             selectors,
-            images: device_patterns(&self.images)?,
-            excluded_images: device_patterns(&self.excluded_images)?,
+            images,
+            excluded_images,
             filter: self.clone(),
         };
         resolved.follow(running, None);
@@ -79,7 +86,7 @@ fn device_pattern(pattern: &str, volumes: &Volumes) -> Result<String, FilterErro
     let resolved = volumes
         .nt_pattern(pattern)
         .ok_or_else(|| FilterError::NoSuchDrive(pattern.into()))?;
-    if resolved.encode_utf16().count() > MAX_PATTERN_UNITS {
+    if units(&resolved) > MAX_PATTERN_UNITS {
         return Err(FilterError::LongPattern(pattern.into()));
     }
     Ok(resolved.into_owned())
@@ -198,6 +205,11 @@ impl Clauses {
         clause.write(&mut self.bytes);
         self.count += 1;
     }
+}
+
+/// UTF-16 units of a text.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 fn utf16(text: &str) -> Vec<u16> {
@@ -328,6 +340,15 @@ mod tests {
         assert_eq!(
             refused(Filter::new().image(&long)),
             FilterError::LongPattern(long)
+        );
+        let long = "x".repeat(MAX_PATTERN_UNITS);
+        let nine = (0..9).fold(Filter::new(), |filter, nth| match nth % 2 {
+            0 => filter.image(&long),
+            _ => filter.exclude_image(&long),
+        });
+        assert_eq!(
+            refused(nine),
+            FilterError::LongPatterns(9 * MAX_PATTERN_UNITS)
         );
         let many = (0..=MAX_CLAUSES).fold(Filter::new(), Filter::process);
         assert_eq!(refused(many), FilterError::TooLarge);

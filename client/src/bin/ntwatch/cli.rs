@@ -128,7 +128,7 @@ pub(crate) struct WatchOptions {
     #[arg(long, value_name = "RIGHTS", default_value = "default", value_parser = access)]
     access: Vec<Rights>,
 
-    /// Of threads, only the starts of those that another process started.
+    /// Of threads, only the starts of those that another process started, or may have.
     #[arg(long)]
     remote_threads: bool,
 
