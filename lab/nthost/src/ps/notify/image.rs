@@ -1,6 +1,7 @@
 //! Load-image routines: who is told of images that are mapped.
 
 use super::Counter;
+use super::guarded::Guarded;
 use super::routines::Routines;
 use super::text::Text;
 use crate::Current;
@@ -64,7 +65,14 @@ impl ImageNotify {
             self.loads.add_one();
             let mut name = Text::of(name.as_deref());
             let name = name.as_mut().map_or(ptr::null_mut(), Text::pointer);
-            call(address, name, process, &info(image, process == 0));
+            let info = info(image, process == 0);
+            if image.extended {
+                let extended = extended(info);
+                call(address, name, process, &raw const extended.ImageInfo);
+            } else {
+                // A driver that takes it for a part of more finds nothing there.
+                call(address, name, process, Guarded::new(info).as_ptr());
+            }
         });
     }
 
@@ -91,9 +99,8 @@ mod properties {
     pub(super) const PARTIAL_MAP: u32 = 1 << 19;
 }
 
-/// What drivers are told. Without extended information they may see no more of it than
-/// `ImageInfo`, and its size says so.
-fn info(image: &NewImage, kernel: bool) -> IMAGE_INFO_EX {
+/// What drivers are told.
+fn info(image: &NewImage, kernel: bool) -> IMAGE_INFO {
     let flag = |set: bool, bit: u32| if set { bit } else { 0 };
     let properties = IMAGE_ADDRESSING_MODE_32BIT
         | flag(kernel, properties::SYSTEM_MODE_IMAGE)
@@ -102,33 +109,34 @@ fn info(image: &NewImage, kernel: bool) -> IMAGE_INFO_EX {
         | u32::from(image.signature_level & 0xf) << properties::SIGNATURE_LEVEL
         | u32::from(image.signature_type & 0x7) << properties::SIGNATURE_TYPE
         | flag(image.partial_map, properties::PARTIAL_MAP);
+    IMAGE_INFO {
+        Anonymous: IMAGE_INFO_0 {
+            Properties: properties,
+        },
+        ImageBase: image.base as *mut c_void,
+        ImageSize: image.size as usize,
+        ..IMAGE_INFO::default()
+    }
+}
+
+/// The structure that `info` is a part of where drivers are shown more.
+fn extended(info: IMAGE_INFO) -> IMAGE_INFO_EX {
     IMAGE_INFO_EX {
-        Size: if image.extended {
-            size_of::<IMAGE_INFO_EX>()
-        } else {
-            0
-        },
-        ImageInfo: IMAGE_INFO {
-            Anonymous: IMAGE_INFO_0 {
-                Properties: properties,
-            },
-            ImageBase: image.base as *mut c_void,
-            ImageSize: image.size as usize,
-            ..IMAGE_INFO::default()
-        },
+        Size: size_of::<IMAGE_INFO_EX>(),
+        ImageInfo: info,
         // N.B. Windows has one here; the model opens no file.
         FileObject: ptr::null_mut(),
     }
 }
 
 /// Calls a driver's routine.
-fn call(address: usize, name: *const UNICODE_STRING, process: u32, info: &IMAGE_INFO_EX) {
+fn call(address: usize, name: *const UNICODE_STRING, process: u32, info: *const IMAGE_INFO) {
     // SAFETY: a driver registered this address as a routine of this type, in an image that stays
     // while the routine is registered and the call is running.
     let routine: NotifyRoutine = unsafe { std::mem::transmute(address) };
     call_back_at_passive("load-image", || {
         // SAFETY: the name is null or lives for the call, and so does the information.
-        unsafe { routine(name, process as usize, &raw const info.ImageInfo) }
+        unsafe { routine(name, process as usize, info) }
     });
 }
 
@@ -163,6 +171,7 @@ extern "win64" fn PsRemoveLoadImageNotifyRoutine(routine: *const c_void) -> NTST
 mod tests {
     use super::*;
     use crate::ps::NewProcess;
+    use crate::ps::notify::guarded::is_readable;
     use crate::rtl::text;
     use crate::{Config, Kernel, LeakReport};
     use std::cell::RefCell;
@@ -192,6 +201,8 @@ mod tests {
             // SAFETY: as above.
             unsafe { (*extended).Size }
         });
+        let behind = info.wrapping_add(1);
+        assert_eq!(is_readable(behind.cast(), 1), extended.is_some());
         let place = (image.ImageBase as usize, image.ImageSize);
         let load = (name, process, properties, place.0, place.1, extended);
         LOADS.with_borrow_mut(|loads| loads.push(load));

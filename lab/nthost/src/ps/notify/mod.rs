@@ -1,5 +1,6 @@
 //! Who is told of processes, threads and images.
 
+mod guarded;
 pub(crate) mod image;
 pub(crate) mod process;
 mod routines;
