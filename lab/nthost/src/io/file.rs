@@ -73,12 +73,12 @@ impl File {
         if device.flags() & DO_DEVICE_INITIALIZING != 0 {
             return Err(STATUS_NO_SUCH_DEVICE);
         }
-        let process = Current::with(|current| current.thread.process.clone());
+        let thread = Current::with(|current| current.thread.clone());
         // N.B. without FILE_DEVICE_SECURE_OPEN Windows leaves names behind the device's to the
         // driver's own judgement.
         let is_checked = rest.is_empty() || device.characteristics() & FILE_DEVICE_SECURE_OPEN != 0;
         let granted = if is_checked {
-            se::access_check(&device.descriptor(), &process.token, desired)?
+            se::access_check(&device.descriptor(), &thread.effective_token(), desired)?
         } else {
             desired
         };
@@ -106,7 +106,7 @@ impl File {
                 _name: name,
                 device,
                 granted,
-                process_id: process.id,
+                process_id: thread.process.id,
                 opened: AtomicBool::new(false),
             },
         );

@@ -2,6 +2,7 @@
 
 mod id;
 mod image;
+mod lent;
 mod lifecycle;
 pub(crate) mod notify;
 mod open;

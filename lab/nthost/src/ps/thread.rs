@@ -2,11 +2,13 @@
 
 use super::Process;
 use super::id::Id;
+use super::lent::Lent;
 use crate::ke::ThreadState;
 use crate::ob::{Kind, Object, ObjectRef};
+use crate::se::Token;
 use crate::{Current, Kernel};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
 
 /// A thread to be. `None` is what is left to the kernel.
@@ -33,8 +35,10 @@ pub struct Thread {
     pub wsl: bool,
     /// What [`crate::ke`] keeps for it.
     pub ke: ThreadState,
-    /// The process it is attached to, or null. Only the thread itself uses it.
-    attached: AtomicPtr<Process>,
+    /// The process it is attached to.
+    attached: Lent<Process>,
+    /// The token of whom it acts for.
+    impersonation: Lent<Token>,
     pub(super) exit_status: AtomicI32,
     _id: Id,
 }
@@ -47,7 +51,8 @@ impl Thread {
             start_address: new.start_address,
             wsl: new.wsl.unwrap_or(process.wsl),
             ke: ThreadState::default(),
-            attached: AtomicPtr::default(),
+            attached: Lent::default(),
+            impersonation: Lent::default(),
             exit_status: AtomicI32::new(STATUS_PENDING),
             _id: id,
         }
@@ -66,23 +71,25 @@ impl Thread {
     /// The process in whose address space the thread runs now: the one it is attached to, or its
     /// own. For the thread itself to call.
     pub(crate) fn current_process(&self) -> ObjectRef<Process> {
-        let attached = self.attached.load(Ordering::Relaxed);
-        if attached.is_null() {
-            return self.process.clone();
-        }
-        // SAFETY: whoever attached this thread, further up its stack, holds the process until it
-        // is detached (`attach`), and no other thread asks.
-        unsafe { ObjectRef::from_body(attached) }
+        let attached = self.attached.get();
+        attached.unwrap_or_else(|| self.process.clone())
     }
 
     /// The address of [`Self::current_process`], to which no reference is taken.
     pub(crate) fn current_process_ptr(&self) -> *mut Process {
-        let attached = self.attached.load(Ordering::Relaxed);
+        let attached = self.attached.as_ptr();
         if attached.is_null() {
             self.process.as_ptr()
         } else {
             attached
         }
+    }
+
+    /// The token that decides what the thread may do: of whom it acts for, or its process'. For
+    /// the thread itself to call.
+    pub(crate) fn effective_token(&self) -> ObjectRef<Token> {
+        let impersonated = self.impersonation.get();
+        impersonated.unwrap_or_else(|| self.process.token.clone())
     }
 }
 
@@ -94,17 +101,16 @@ impl Kernel {
         process: &ObjectRef<Process>,
         body: impl FnOnce() -> R,
     ) -> R {
-        struct Detach<'a>(&'a Thread, *mut Process);
-        impl Drop for Detach<'_> {
-            fn drop(&mut self) {
-                self.0.attached.store(self.1, Ordering::Relaxed);
-            }
-        }
-
         let thread = Current::with(|current| current.thread.clone());
-        let before = thread.attached.swap(process.as_ptr(), Ordering::Relaxed);
-        let _detach = Detach(&thread, before);
-        body()
+        thread.attached.during(process, body)
+    }
+
+    /// Runs `body` with the current thread acting for whoever has `token`, as
+    /// `ImpersonateLoggedOnUser` does: privileges and access to devices are that one's then.
+    pub fn impersonate<R>(self: &Arc<Self>, token: Token, body: impl FnOnce() -> R) -> R {
+        let thread = Current::with(|current| current.thread.clone());
+        let token = ObjectRef::new(&self.objects, token);
+        thread.impersonation.during(&token, body)
     }
 }
 

@@ -105,10 +105,11 @@ impl Token {
     }
 }
 
-/// IRQL = PASSIVE_LEVEL. Whether the current thread's token has the privilege enabled; on behalf
-/// of the kernel always.
+/// IRQL = PASSIVE_LEVEL. Whether the privilege is enabled in the current thread's token, which is
+/// that of whom it impersonates if it does; on behalf of the kernel always.
 extern "win64" fn SeSinglePrivilegeCheck(privilege: LUID, mode: u8) -> u8 {
-    let enabled = Current::with(|current| current.thread.process.token.is_enabled(privilege));
+    let token = Current::with(|current| current.thread.effective_token());
+    let enabled = token.is_enabled(privilege);
     u8::from(mode == KERNEL_MODE || enabled)
 }
 
@@ -150,5 +151,19 @@ mod tests {
         }
         let unknown = Token::system().enable("SeFlyPrivilege");
         assert_eq!(unknown, STATUS_NO_SUCH_PRIVILEGE);
+    }
+
+    #[test]
+    fn a_thread_that_impersonates_has_the_privileges_of_the_other() {
+        let kernel = Kernel::boot(Config::default());
+        let check = || SeSinglePrivilegeCheck(luid(SE_DEBUG_PRIVILEGE as u32), USER_MODE);
+        kernel.enter(&kernel.ps.system, || {
+            kernel.impersonate(Token::standard_user(), || {
+                assert_eq!(check(), 0);
+                assert_eq!(kernel.impersonate(Token::system(), check), 1);
+                assert_eq!(check(), 0);
+            });
+            assert_eq!(check(), 1);
+        });
     }
 }
