@@ -48,10 +48,19 @@ impl Kernel {
         Ok(process)
     }
 
-    /// Ends a process: drivers are told in its last thread, then it is off the list.
+    /// Ends a process: its threads end, each as by [`Self::exit_thread`]; in the last of them
+    /// drivers are told of the process, then it is off the list, and its handles are closed.
+    ///
+    /// Of a process without threads they are told in one that is made for it.
     pub fn exit_process(self: &Arc<Self>, process: &ObjectRef<Process>, status: NTSTATUS) {
         process.exit_status.store(status, Ordering::Relaxed);
-        self.enter(process, || self.ps.notify.exit(process));
+        let threads = self.ps.threads_of(process);
+        for thread in &threads {
+            self.exit_thread(thread, status);
+        }
+        let last = threads.last().cloned();
+        let last = last.unwrap_or_else(|| self.ps.create_thread(process));
+        self.enter_thread(&last, || self.ps.notify.exit(process));
         self.forget_process(process);
     }
 
@@ -62,6 +71,18 @@ impl Kernel {
         take_off(&self.ps.running, process.id, process);
     }
 
+    /// Makes a thread that is simply there: nobody is told. As for [`Self::add_process`] an id is
+    /// borne by one thread only.
+    pub fn add_thread(&self, process: &ObjectRef<Process>, new: &NewThread) -> ObjectRef<Thread> {
+        let thread = self.ps.make_thread(process, new);
+        let mut threads = self.ps.threads.write().unwrap();
+        let replaced = threads.insert(thread.id, thread.clone());
+        drop(threads);
+        // The last reference may be this one; its body goes without the lock.
+        drop(replaced);
+        thread
+    }
+
     /// Starts a thread of `process` as the current thread would: drivers are told in this one.
     /// The first thread of a process is started as any other.
     pub fn start_thread(
@@ -69,12 +90,7 @@ impl Kernel {
         process: &ObjectRef<Process>,
         new: NewThread,
     ) -> ObjectRef<Thread> {
-        let thread = self.ps.make_thread(process, &new);
-        let mut threads = self.ps.threads.write().unwrap();
-        let replaced = threads.insert(thread.id, thread.clone());
-        drop(threads);
-        // The last reference may be this one; its body goes without the lock.
-        drop(replaced);
+        let thread = self.add_thread(process, &new);
         self.ps.thread_notify.start(self, &thread);
         thread
     }
@@ -89,9 +105,9 @@ impl Kernel {
 
 impl Ps {
     /// Takes the threads of a process off the list.
-    fn forget_threads_of(&self, process: &ObjectRef<Process>) {
+    fn forget_threads_of(&self, process: &Process) {
         let mut threads = self.threads.write().unwrap();
-        let of_process = |_: &u32, thread: &mut ObjectRef<Thread>| thread.process == *process;
+        let of_process = |_: &u32, thread: &mut ObjectRef<Thread>| thread.process.is(process);
         let forgotten: Vec<_> = threads.extract_if(of_process).collect();
         // Their bodies go without the lock, here and below.
         drop(threads);

@@ -106,6 +106,15 @@ impl Ps {
         self.threads.read().unwrap().get(&id).cloned()
     }
 
+    /// The threads of a process that were started and have not exited, by id.
+    pub fn threads_of(&self, process: &Process) -> Vec<ObjectRef<Thread>> {
+        let threads = self.threads.read().unwrap();
+        let of_process = |thread: &&ObjectRef<Thread>| thread.process.is(process);
+        let mut threads: Vec<_> = threads.values().filter(of_process).cloned().collect();
+        threads.sort_by_key(|thread| thread.id);
+        threads
+    }
+
     /// The running processes, in order of creation.
     pub fn running(&self) -> Vec<ObjectRef<Process>> {
         let mut running: Vec<_> = self.running.read().unwrap().values().cloned().collect();

@@ -110,6 +110,12 @@ impl Process {
         }
     }
 
+    /// Is it the same process? A source may have made it twice, as recordings tell of a process
+    /// before its start.
+    pub(crate) fn is(&self, other: &Process) -> bool {
+        (self.id, self.key) == (other.id, other.key)
+    }
+
     /// What it ended with; `STATUS_PENDING` while it runs.
     pub fn exit_status(&self) -> NTSTATUS {
         self.exit_status.load(Ordering::Relaxed)

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::Config;
     use crate::ke::APC_LEVEL;
-    use crate::ps::{NewProcess, NewThread};
+    use crate::ps::{NewProcess, NewThread, Place};
     use std::cell::RefCell;
 
     /// What a routine was told, and where: process, thread, create, current thread, IRQL.
@@ -197,6 +197,35 @@ mod tests {
             exits: 1,
         };
         assert_eq!(kernel.ps.thread_notify.calls(), count);
+    }
+
+    #[test]
+    fn every_thread_of_a_process_ends_before_it_and_it_in_the_last() {
+        let kernel = Kernel::boot(Config::default());
+        let process = kernel.add_process(NewProcess::default());
+        kernel.ps.notify.add_host(Place::Before, |process, _| {
+            // SAFETY: it takes numbers.
+            unsafe { note(process.id as usize, 0, 0) };
+        });
+        let mut threads = Vec::new();
+        let mut calls = told(&kernel, PsCreateThreadNotifySubsystems, || {
+            threads = Vec::from([(); 3].map(|()| {
+                let thread = kernel.start_thread(&process, NewThread::default());
+                (thread.id as usize, thread.id)
+            }));
+            let (ended, _) = threads.remove(0);
+            let ended = kernel.ps.find_thread(ended as u32).unwrap();
+            kernel.exit_thread(&ended, 0);
+            drop(ended);
+            kernel.exit_process(&process, 7);
+            assert!(kernel.ps.threads_of(&process).is_empty());
+        });
+        let exits = calls.split_off(4);
+        let last = threads[1].1;
+        let ends = threads.into_iter().chain([(0, last)]);
+        let pid = process.id as usize;
+        let expected: Vec<Call> = ends.map(|(told, id)| (pid, told, 0, id, 0)).collect();
+        assert_eq!(exits, expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::plan::{Process as Recorded, Step};
 use crate::Kernel;
 use crate::ob::ObjectRef;
-use crate::ps::{NewImage, NewProcess, NewThread, Open, Parent, Process, Thread};
+use crate::ps::{NewImage, NewProcess, NewThread, Open, Parent, Process};
 use crate::se::{Accounts, Token};
 use crate::source::volume;
 use std::sync::Arc;
@@ -11,17 +11,9 @@ use std::sync::Arc;
 /// Those who act.
 pub(super) struct Cast {
     recorded: Vec<Recorded>,
-    /// Made so far, whether running or exited.
-    members: Vec<Option<Member>>,
+    /// Made so far, whether running or exited; the newest, if the recording has it start twice.
+    members: Vec<Option<ObjectRef<Process>>>,
     pub(super) played: Played,
-}
-
-/// A process that was made.
-struct Member {
-    /// The newest, if the recording has it start twice.
-    process: ObjectRef<Process>,
-    /// Its running threads that drivers were told of.
-    threads: Vec<ObjectRef<Thread>>,
 }
 
 /// What happened so far, and what had to be made up for it.
@@ -55,8 +47,9 @@ impl Cast {
     }
 
     /// How many threads end when this process does.
-    pub(super) fn threads(&self, index: usize) -> usize {
-        self.members[index].as_ref().map_or(0, |m| m.threads.len())
+    pub(super) fn threads(&self, kernel: &Kernel, index: usize) -> usize {
+        let process = self.members[index].as_ref();
+        process.map_or(0, |process| kernel.ps.threads_of(process).len())
     }
 
     pub(super) fn act(&mut self, kernel: &Arc<Kernel>, step: &Step) {
@@ -92,20 +85,22 @@ impl Cast {
         let recorded = &self.recorded[index];
         let system = &kernel.ps.system;
         if (recorded.pid, recorded.key) == (system.id, Some(system.key)) {
-            self.set(index, system.clone());
+            self.members[index] = Some(system.clone());
             return;
         }
         let new = self.new_process(recorded, &kernel.ps.accounts);
         self.played.without_key += u64::from(new.key.is_none());
         self.expire(kernel, index);
-        self.set(index, kernel.add_process(new));
+        self.members[index] = Some(kernel.add_process(new));
     }
 
     fn start(&mut self, kernel: &Arc<Kernel>, index: usize) {
         let recorded = &self.recorded[index];
         let new = self.new_process(recorded, &kernel.ps.accounts);
         // Whoever else created it is not recorded.
-        let parent = recorded.parent.and_then(|parent| self.process(parent));
+        let parent = recorded
+            .parent
+            .and_then(|parent| self.members[parent].clone());
         let system = &kernel.ps.system;
         let creator = parent.or_else(|| kernel.ps.find(system.id));
         let creator = creator.unwrap_or_else(|| system.clone());
@@ -113,8 +108,8 @@ impl Cast {
         match kernel.start_process(&creator, new) {
             Ok(process) => {
                 let first = || kernel.start_thread(&process, NewThread::default());
-                let first = kernel.enter(&creator, first);
-                self.set(index, process).threads.push(first);
+                kernel.enter(&creator, first);
+                self.members[index] = Some(process);
                 self.played.starts += 1;
             }
             Err(status) => {
@@ -128,26 +123,23 @@ impl Cast {
     }
 
     fn exit(&mut self, kernel: &Arc<Kernel>, index: usize) {
-        if let Some(member) = &mut self.members[index] {
+        if let Some(process) = &self.members[index] {
+            self.played.thread_exits += self.threads(kernel, index) as u64;
             // Sysmon does not record what a process ended with, nor that its threads end.
-            for thread in member.threads.drain(..) {
-                kernel.exit_thread(&thread, 0);
-                self.played.thread_exits += 1;
-            }
-            kernel.exit_process(&member.process, 0);
+            kernel.exit_process(process, 0);
             self.played.exits += 1;
         }
     }
 
     fn load(&mut self, kernel: &Arc<Kernel>, index: usize, path: Option<&str>) {
-        let Some(process) = self.process(index) else {
+        let Some(process) = &self.members[index] else {
             return;
         };
         let image = NewImage {
             name: path.map(volume::device_path),
             ..NewImage::default()
         };
-        kernel.enter(&process, || kernel.load_image(Some(&process), image));
+        kernel.enter(process, || kernel.load_image(Some(process), image));
         self.played.loads += 1;
     }
 
@@ -158,11 +150,8 @@ impl Cast {
         target: usize,
         new: NewThread,
     ) {
-        if let Some(source) = self.process(source)
-            && let Some(target) = &mut self.members[target]
-        {
-            let start = || kernel.start_thread(&target.process, new);
-            target.threads.push(kernel.enter(&source, start));
+        if let (Some(source), Some(target)) = (&self.members[source], &self.members[target]) {
+            kernel.enter(source, || kernel.start_thread(target, new));
             self.played.remote_threads += 1;
         }
     }
@@ -174,20 +163,21 @@ impl Cast {
         target: usize,
         access: u32,
     ) {
-        let (Some(source), Some(target)) = (&self.members[source], self.process(target)) else {
+        let (Some(source), Some(target)) = (&self.members[source], &self.members[target]) else {
             return;
         };
-        let known = source.threads.iter().find(|thread| Some(thread.id) == tid);
-        let thread = known.cloned().unwrap_or_else(|| {
+        let known = tid.and_then(|tid| kernel.ps.find_thread(tid));
+        let known = known.filter(|thread| thread.process.is(source));
+        let thread = known.unwrap_or_else(|| {
             let new = NewThread {
                 id: tid,
                 ..NewThread::default()
             };
-            kernel.ps.make_thread(&source.process, &new)
+            kernel.ps.make_thread(source, &new)
         });
         // Sysmon does not record when a handle is closed.
         kernel.enter_thread(&thread, || {
-            if let Ok(handle) = kernel.open_process(&target, Open::access(access)) {
+            if let Ok(handle) = kernel.open_process(target, Open::access(access)) {
                 kernel.close_handle(handle);
             }
         });
@@ -198,7 +188,7 @@ impl Cast {
     /// What the kernel makes of a recorded process.
     fn new_process(&self, recorded: &Recorded, accounts: &Accounts) -> NewProcess {
         let key_of = |index: usize| match &self.members[index] {
-            Some(member) => Some(member.process.key),
+            Some(process) => Some(process.key),
             None => self.recorded[index].key,
         };
         let parent = recorded.parent_pid.map(|id| Parent {
@@ -222,17 +212,6 @@ impl Cast {
             },
             ..NewProcess::default()
         }
-    }
-
-    fn process(&self, index: usize) -> Option<ObjectRef<Process>> {
-        Some(self.members[index].as_ref()?.process.clone())
-    }
-
-    /// The process is this one from now on. Threads that it had already stay its threads.
-    fn set(&mut self, index: usize, process: ObjectRef<Process>) -> &mut Member {
-        let member = self.members[index].take();
-        let threads = member.map_or_else(Vec::new, |member| member.threads);
-        self.members[index].insert(Member { process, threads })
     }
 
     /// Whoever bears the pid and is another process is gone without a recorded exit. That System
@@ -293,7 +272,7 @@ mod tests {
         let later = system.key | 1 << 48 | 1 << 49;
         let mut cast = Cast::new(vec![recorded(4, system.key), recorded(4, later)]);
         cast.act(&kernel, &Step::Appear(0));
-        assert_eq!(cast.process(0).as_ref(), Some(system));
+        assert_eq!(cast.members[0].as_ref(), Some(system));
         // After a reboot it is another.
         cast.act(&kernel, &Step::Appear(1));
         assert_eq!(kernel.ps.find(4).map(|p| p.key), Some(later));
@@ -305,18 +284,20 @@ mod tests {
         let mut cast = Cast::new(vec![recorded(100, 9), recorded(104, 10)]);
         for step in [
             Step::Appear(0),
-            Step::Start(1),
+            // It gets its first thread before its start is recorded.
+            Step::Appear(1),
             remote_thread(204),
+            Step::Start(1),
             remote_thread(208),
         ] {
             cast.act(&kernel, &step);
         }
         let remote = kernel.ps.find_thread(208).unwrap();
         assert_eq!((remote.process.id, remote.start_address), (104, 0x1000));
-        assert_eq!(cast.threads(1), 3);
+        assert_eq!(cast.threads(&kernel, 1), 3);
         cast.act(&kernel, &Step::Exit(1));
         assert_eq!(kernel.ps.find_thread(208), None);
-        assert_eq!((cast.threads(1), cast.played.thread_exits), (0, 3));
+        assert_eq!((cast.threads(&kernel, 1), cast.played.thread_exits), (0, 3));
     }
 
     /// Who opened what with which rights.
@@ -353,6 +334,7 @@ mod tests {
             cast.act(&kernel, &step);
         }
         assert_eq!(*opens.0.lock().unwrap(), [(100, 112, 0x1010); 2]);
-        assert!(cast.process(0).unwrap().handles.open().is_empty());
+        let actor = cast.members[0].as_ref().unwrap();
+        assert!(actor.handles.open().is_empty());
     }
 }

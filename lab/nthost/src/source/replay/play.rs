@@ -64,7 +64,7 @@ impl Player {
     }
 
     /// The events that a step makes, and the bytes of each, at most.
-    fn events(&self, step: &Step) -> Vec<(Kind, usize)> {
+    fn events(&self, kernel: &Kernel, step: &Step) -> Vec<(Kind, usize)> {
         const FIXED: usize = 256;
         let units = |text: &Option<String>| text.as_ref().map_or(0, |text| 2 * text.len() + 64);
         match step {
@@ -75,7 +75,7 @@ impl Player {
                 if matches!(step, Step::Start(_)) {
                     return vec![(Kind::ProcessStart, size), (Kind::ThreadStart, FIXED)];
                 }
-                let mut events = vec![(Kind::ThreadExit, FIXED); self.cast.threads(*index)];
+                let mut events = vec![(Kind::ThreadExit, FIXED); self.cast.threads(kernel, *index)];
                 events.push((Kind::ProcessExit, size));
                 events
             }
@@ -121,7 +121,7 @@ impl Source for Player {
         for (time, step) in mem::take(&mut self.steps) {
             match self.speed {
                 Speed::Max => {
-                    if !window.admit(&self.events(&step), stage) {
+                    if !window.admit(&self.events(kernel, &step), stage) {
                         return;
                     }
                 }
