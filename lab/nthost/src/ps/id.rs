@@ -1,10 +1,15 @@
 //! Process and thread ids: multiples of four, from one space, used again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The ids of one machine.
 #[derive(Debug)]
-pub(crate) struct Ids(Mutex<State>);
+pub(crate) struct Ids {
+    state: Mutex<State>,
+    /// A source of activity names its processes itself.
+    left_to_source: AtomicBool,
+}
 
 #[derive(Debug)]
 struct State {
@@ -22,21 +27,34 @@ const OUT_OF_THE_WAY: u32 = 0x4000_0000;
 
 impl Ids {
     pub(super) fn new() -> Arc<Ids> {
-        Arc::new(Ids(Mutex::new(State {
-            next: FIRST,
-            free: Vec::new(),
-        })))
+        Arc::new(Ids {
+            state: Mutex::new(State {
+                next: FIRST,
+                free: Vec::new(),
+            }),
+            left_to_source: AtomicBool::new(false),
+        })
+    }
+
+    /// What of an id counts when somebody is looked up by it: not its two low bits, as in Windows,
+    /// unless a source names the ids, since Linux' are not multiples of four.
+    pub(super) fn significant(&self, id: u32) -> u32 {
+        match self.left_to_source.load(Ordering::Relaxed) {
+            true => id,
+            false => id & !3,
+        }
     }
 
     /// From now on gives ids that no source of activity names.
     pub(super) fn leave_to_source(&self) {
-        let mut state = self.0.lock().unwrap();
+        self.left_to_source.store(true, Ordering::Relaxed);
+        let mut state = self.state.lock().unwrap();
         state.free.clear();
         state.next = OUT_OF_THE_WAY;
     }
 
     pub(super) fn allocate(self: &Arc<Self>) -> Id {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let value = state.free.pop().unwrap_or_else(|| {
             let value = state.next;
             state.next += 4;
@@ -71,7 +89,7 @@ impl Id {
 impl Drop for Id {
     fn drop(&mut self) {
         if let Some(owner) = &self.owner {
-            owner.0.lock().unwrap().free.push(self.value);
+            owner.state.lock().unwrap().free.push(self.value);
         }
     }
 }

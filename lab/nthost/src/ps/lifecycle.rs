@@ -161,6 +161,25 @@ mod tests {
     }
 
     #[test]
+    fn the_two_low_bits_of_an_id_do_not_count_unless_a_source_names_the_ids() {
+        let kernel = Kernel::boot(Config::default());
+        let process = kernel.start_process(&kernel.ps.system, NewProcess::default());
+        let process = process.unwrap();
+        let thread = kernel.add_thread(&process, &NewThread::default());
+        let found = |bits| {
+            let found = kernel.ps.find(process.id | bits);
+            let in_it = kernel.ps.find_thread(thread.id | bits);
+            (
+                found.as_ref() == Some(&process),
+                in_it.as_ref() == Some(&thread),
+            )
+        };
+        assert_eq!([0, 1, 2, 3].map(found), [(true, true); 4]);
+        kernel.ps.leave_ids_to_source(0);
+        assert_eq!([found(0), found(3)], [(true, true), (false, false)]);
+    }
+
+    #[test]
     fn an_exit_takes_the_threads_along() {
         let kernel = Kernel::boot(Config::default());
         let process = kernel.add_process(NewProcess::default());

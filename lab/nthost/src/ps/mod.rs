@@ -97,12 +97,16 @@ impl Ps {
     }
 
     /// The running process with this id.
+    ///
+    /// N.B. As in Windows the two low bits do not count, unless a source names the ids.
     pub fn find(&self, id: u32) -> Option<ObjectRef<Process>> {
+        let id = self.ids.significant(id);
         self.running.read().unwrap().get(&id).cloned()
     }
 
-    /// The thread with this id that was started and has not exited.
+    /// The thread with this id, as in [`Self::find`], that was started and has not exited.
     pub fn find_thread(&self, id: u32) -> Option<ObjectRef<Thread>> {
+        let id = self.ids.significant(id);
         self.threads.read().unwrap().get(&id).cloned()
     }
 
