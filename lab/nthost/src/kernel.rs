@@ -78,6 +78,21 @@ impl Kernel {
         self.enter_thread(&thread, body)
     }
 
+    /// Runs `body` as a thread of `process`: as the current one if it is of that process, otherwise
+    /// as [`Self::enter`] does.
+    pub fn act_as<R>(
+        self: &Arc<Self>,
+        process: &ObjectRef<Process>,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        let is_current =
+            Current::exists() && Current::with(|current| current.thread.process == *process);
+        match is_current {
+            true => body(),
+            false => self.enter(process, body),
+        }
+    }
+
     /// Runs `body` as `thread`. One host thread at a time may be a given modelled thread.
     pub fn enter_thread<R>(
         self: &Arc<Self>,

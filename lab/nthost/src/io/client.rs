@@ -11,9 +11,9 @@ use super::buffers::Buffers;
 use super::file::{FILE_READ_DATA, FILE_WRITE_DATA, File};
 use super::packet::{Completion, OnComplete, Packet, PacketInfo};
 use super::{cancel, dispatch, parameters};
+use crate::Kernel;
 use crate::ob::ObjectRef;
 use crate::ps::Process;
-use crate::{Current, Kernel};
 
 /// A process, and what it has open. Dropping it is its death.
 pub struct Client {
@@ -101,15 +101,8 @@ impl Drop for Client {
 }
 
 impl Shared {
-    /// Runs `body` as a thread of the process; as the current one if it is of this process.
     fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
-        let is_ours =
-            Current::exists() && Current::with(|current| current.thread.process == self.process);
-        if is_ours {
-            body()
-        } else {
-            self.kernel.enter(&self.process, body)
-        }
+        self.kernel.act_as(&self.process, body)
     }
 
     fn cancel(&self, packet: &Packet) -> bool {

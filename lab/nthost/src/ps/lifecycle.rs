@@ -24,8 +24,9 @@ impl Kernel {
         process
     }
 
-    /// Starts a process as `creator` would: in a thread of that process drivers are told, and
-    /// may refuse. As for [`Self::add_process`] an id is borne by one process only.
+    /// Starts a process as `creator` would: in a thread of that process, which is the current one
+    /// if that is one of it, drivers are told, and may refuse. As for [`Self::add_process`] an id
+    /// is borne by one process only.
     ///
     /// # Errors
     /// The status that a driver refused it with. The process was there for a moment and has
@@ -40,7 +41,7 @@ impl Kernel {
             key: Some(creator.key),
         });
         let process = self.add_process(new);
-        let status = self.enter(creator, || self.ps.notify.start(&process));
+        let status = self.act_as(creator, || self.ps.notify.start(&process));
         if status < 0 {
             self.exit_process(&process, status);
             return Err(status);

@@ -10,8 +10,8 @@ use std::{io, thread};
 /// What the kernel says of processes and threads. A process' id is that of its first thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A process was copied from another.
-    Fork { parent: u32, child: u32 },
+    /// A process was copied from another, by this thread of it.
+    Fork { parent: u32, tid: u32, child: u32 },
     /// A process runs another program now.
     Exec { pid: u32 },
     /// A process ended, or its first thread; `status` as `wait` gives it.
@@ -232,9 +232,13 @@ fn parse(datagram: &[u8]) -> Option<Event> {
         // Parent thread, parent process, child thread, child process. A thread's parent is that of
         // its process.
         WHAT_FORK => {
-            let (parent, tid, pid) = (data(1)?, data(2)?, data(3)?);
+            let (creator, parent, tid, pid) = (data(0)?, data(1)?, data(2)?, data(3)?);
             Some(match tid == pid {
-                true => Event::Fork { parent, child: pid },
+                true => Event::Fork {
+                    parent,
+                    tid: creator,
+                    child: pid,
+                },
                 false => Event::ThreadStart { pid, tid },
             })
         }
@@ -269,6 +273,7 @@ mod tests {
     fn processes_are_told_from_threads() {
         let fork = Event::Fork {
             parent: 7,
+            tid: 8,
             child: 9,
         };
         assert_eq!(parse(&datagram(WHAT_FORK, &[8, 7, 9, 9])), Some(fork));

@@ -48,7 +48,8 @@ pub struct Live {
     events: Result<Connector, io::Error>,
     guise: Guise,
     host: Host,
-    made: HashMap<u32, Made>,
+    /// Those that run.
+    made: HashMap<u32, ObjectRef<Process>>,
     /// Copies that have not run a program yet.
     copies: BTreeMap<u32, Copy>,
     starts: u64,
@@ -58,18 +59,22 @@ pub struct Live {
     /// Events were dropped, and /proc has not been read since.
     missed: bool,
     guessed_exits: u64,
-}
-
-/// A running process, and those of its threads that are known, by id.
-struct Made {
-    process: ObjectRef<Process>,
-    threads: BTreeMap<u32, ObjectRef<Thread>>,
+    /// Processes whose creating thread Linux did not tell.
+    without_creator: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Copy {
-    parent: u32,
+    by: Creator,
     since: Instant,
+}
+
+/// Who copied a process.
+#[derive(Clone, Copy, Debug)]
+struct Creator {
+    pid: u32,
+    /// The thread, if Linux told.
+    tid: Option<u32>,
 }
 
 /// What made a process known.
@@ -96,6 +101,7 @@ impl Live {
             overruns: 0,
             missed: false,
             guessed_exits: 0,
+            without_creator: 0,
         }
     }
 
@@ -123,21 +129,22 @@ impl Live {
             ..self.new_process(kernel, pid, facts.parent, facts)
         };
         let process = kernel.add_process(new);
-        let thread = |tid| (tid, kernel.ps.make_thread(&process, &with_id(tid)));
-        let threads = procfs::tids(pid).into_iter().map(thread).collect();
-        self.made.insert(pid, Made { process, threads });
+        for tid in procfs::tids(pid) {
+            kernel.add_thread(&process, &with_id(tid));
+        }
+        self.made.insert(pid, process);
     }
 
-    fn start(&mut self, kernel: &Arc<Kernel>, pid: u32, parent: Option<u32>, told_by: Told) {
+    fn start(&mut self, kernel: &Arc<Kernel>, pid: u32, by: Option<Creator>, told_by: Told) {
         let facts = Facts::read(pid);
         if pid <= LAST_SYSTEM_PID || facts.kernel_thread {
             return;
         }
-        let parent = parent.or(facts.parent);
-        let mut new = self.new_process(kernel, pid, parent, &facts);
-        let creator = parent.and_then(|parent| Some(&self.made.get(&parent)?.process));
+        let by = by.or(facts.parent.map(Creator::some_thread_of));
+        let mut new = self.new_process(kernel, pid, by.map(|by| by.pid), &facts);
+        let parent = by.and_then(|by| self.made.get(&by.pid));
         self.starts += 1;
-        match (told_by, creator) {
+        match (told_by, parent) {
             // It never ran a program of its own: it is what its parent is.
             (Told::Copied, Some(parent)) if facts.incomplete() => {
                 let text =
@@ -149,53 +156,56 @@ impl Live {
             }
             _ => self.unread += u64::from(facts.incomplete()),
         }
-        let creator = creator.unwrap_or(&kernel.ps.system).clone();
-        if let Ok(process) = kernel.start_process(&creator, new) {
-            let first = kernel.enter(&creator, || kernel.start_thread(&process, with_id(pid)));
-            let threads = BTreeMap::from([(pid, first)]);
-            self.made.insert(pid, Made { process, threads });
-        }
+        let thread = if let (Some(parent), Some(tid)) = (parent, by.and_then(|by| by.tid)) {
+            let thread = thread_of(kernel, parent, tid);
+            thread.unwrap_or_else(|| kernel.ps.make_thread(parent, &with_id(tid)))
+        } else {
+            self.without_creator += 1;
+            kernel.ps.create_thread(parent.unwrap_or(&kernel.ps.system))
+        };
+        kernel.enter_thread(&thread, || {
+            if let Ok(process) = kernel.start_process(&thread.process, new) {
+                kernel.start_thread(&process, with_id(pid));
+                self.made.insert(pid, process);
+            }
+        });
     }
 
     fn exit(&mut self, kernel: &Arc<Kernel>, pid: u32, status: u32) {
-        if let Some(Made { process, threads }) = self.made.remove(&pid) {
-            for thread in threads.values() {
-                kernel.exit_thread(thread, status as i32);
-            }
+        if let Some(process) = self.made.remove(&pid) {
             kernel.exit_process(&process, status as i32);
         }
     }
 
     fn start_thread(&mut self, kernel: &Arc<Kernel>, pid: u32, tid: u32) {
-        if let Some(Made { process, threads }) = self.made.get_mut(&pid)
-            && !threads.contains_key(&tid)
+        if let Some(process) = self.made.get(&pid)
+            && thread_of(kernel, process, tid).is_none()
         {
-            let thread = kernel.enter(process, || kernel.start_thread(process, with_id(tid)));
-            threads.insert(tid, thread);
+            kernel.enter(process, || kernel.start_thread(process, with_id(tid)));
             self.threads += 1;
         }
     }
 
     fn exit_thread(&mut self, kernel: &Arc<Kernel>, pid: u32, tid: u32, status: u32) {
-        let process = self.made.get_mut(&pid);
-        if let Some(thread) = process.and_then(|process| process.threads.remove(&tid)) {
+        let process = self.made.get(&pid);
+        if let Some(thread) = process.and_then(|process| thread_of(kernel, process, tid)) {
             kernel.exit_thread(&thread, status as i32);
         }
     }
 
     fn act(&mut self, kernel: &Arc<Kernel>, event: Event) {
         match event {
-            Event::Fork { parent, child } => {
+            Event::Fork { parent, tid, child } => {
                 self.settle(kernel, parent, Told::Copied);
-                let since = Instant::now();
-                self.copies.insert(child, Copy { parent, since });
+                let (pid, tid) = (parent, Some(tid));
+                self.copies.insert(child, Copy::now(Creator { pid, tid }));
             }
             Event::Exec { pid } => {
                 if !self.settle(kernel, pid, Told::RunsProgram) {
-                    let parent = self.made.get(&pid).and_then(|made| made.process.parent);
+                    let parent = self.made.get(&pid).and_then(|process| process.parent);
                     self.exit(kernel, pid, 0);
-                    let parent = parent.map(|parent| parent.id);
-                    self.start(kernel, pid, parent, Told::RunsProgram);
+                    let by = parent.map(|parent| Creator::some_thread_of(parent.id));
+                    self.start(kernel, pid, by, Told::RunsProgram);
                 }
             }
             Event::Exit { pid, status } => {
@@ -260,7 +270,7 @@ impl Live {
         let Some(copy) = self.copies.remove(&pid) else {
             return false;
         };
-        self.start(kernel, pid, Some(copy.parent), told_by);
+        self.start(kernel, pid, Some(copy.by), told_by);
         true
     }
 
@@ -290,11 +300,30 @@ impl Live {
         for pid in new {
             let facts = Facts::read(pid);
             if let Some(parent) = facts.parent.filter(|_| !facts.kernel_thread) {
-                let since = Instant::now();
-                self.copies.entry(pid).or_insert(Copy { parent, since });
+                let by = Creator::some_thread_of(parent);
+                self.copies.entry(pid).or_insert(Copy::now(by));
             }
         }
     }
+}
+
+impl Copy {
+    fn now(by: Creator) -> Copy {
+        let since = Instant::now();
+        Copy { by, since }
+    }
+}
+
+impl Creator {
+    fn some_thread_of(pid: u32) -> Creator {
+        Creator { pid, tid: None }
+    }
+}
+
+/// The running thread of `process` that has this id.
+fn thread_of(kernel: &Kernel, process: &Process, tid: u32) -> Option<ObjectRef<Thread>> {
+    let thread = kernel.ps.find_thread(tid);
+    thread.filter(|thread| thread.process.is(process))
 }
 
 fn with_id(tid: u32) -> NewThread {
@@ -351,13 +380,13 @@ impl Source for Live {
                 self.starts
             ),
         }];
-        let (starts, threads) = (self.starts, self.threads);
+        let (without, threads) = (self.without_creator, self.threads);
         lines.push(format!(
             "{threads} threads started beside the first of each process"
         ));
         lines.push(format!(
             "synthetic: the creating thread, of processes and threads: {} events",
-            2 * starts + threads
+            2 * without + threads
         ));
         lines.push("Linux tells of no images and of no handles: there were no such events".into());
         if let Some(why) = self.polls_because() {

@@ -1,6 +1,8 @@
 //! Live processes, as far as any machine that runs tests has them.
 
 use super::*;
+use crate::ps::Place;
+use std::sync::Mutex;
 
 #[test]
 fn this_machine_s_processes_are_there_with_their_parents() {
@@ -102,6 +104,7 @@ fn a_copy_is_told_of_once_whether_it_runs_a_program_or_ends() {
         &kernel,
         Event::Fork {
             parent,
+            tid: parent,
             child: runs,
         },
     );
@@ -116,6 +119,7 @@ fn a_copy_is_told_of_once_whether_it_runs_a_program_or_ends() {
         &kernel,
         Event::Fork {
             parent: runs,
+            tid: runs,
             child: ends,
         },
     );
@@ -154,4 +158,31 @@ fn threads_are_of_their_process_and_end_with_it() {
     live.act(&kernel, Event::Exit { pid, status: 0 });
     assert_eq!(process_of(stays), None);
     assert_eq!(live.threads - before, 2);
+}
+
+#[test]
+fn the_thread_that_linux_names_creates_a_process() {
+    let kernel = Kernel::boot(crate::Config::default());
+    let mut live = Live::new(Guise::Win32);
+    live.populate(&kernel);
+    let creators = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&creators);
+    kernel
+        .ps
+        .notify
+        .add_host(Place::Before, move |process, info| {
+            if let Some(info) = info {
+                let tid = info.CreatingThreadId.UniqueThread as u32;
+                seen.lock().unwrap().push((process.id, tid));
+            }
+        });
+    let parent = std::process::id();
+    // Nobody has these ids.
+    let (tid, child) = (0x3000_0000, 0x3000_0001);
+    live.act(&kernel, Event::ThreadStart { pid: parent, tid });
+    let before = live.without_creator;
+    live.act(&kernel, Event::Fork { parent, tid, child });
+    live.act(&kernel, Event::Exec { pid: child });
+    assert!(creators.lock().unwrap().contains(&(child, tid)));
+    assert_eq!(live.without_creator, before);
 }
