@@ -127,7 +127,7 @@ fn number(rest: &mut &[u8], arguments: &mut Arguments) -> Option<usize> {
 }
 
 /// # Safety
-/// As for [`format`].
+/// As for [`format()`].
 unsafe fn convert(
     conversion: u8,
     how: &Specification,
