@@ -68,6 +68,10 @@ impl System for Windows {
         }
     }
 
+    fn process_create_time(&self, object: Object) -> Option<i64> {
+        Some(thread(object)?.process()?.create_time())
+    }
+
     fn find_image(&self, id: ProcessId) -> Option<SystemBuffer> {
         HeldProcess::find(id)?.get().image_path()
     }

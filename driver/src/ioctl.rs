@@ -21,14 +21,15 @@ use wdk_sys::{
 /// Page "EVT_WDF_IO_IN_CALLER_CONTEXT". In the thread that asks; PASSIVE_LEVEL for user mode's.
 ///
 /// The one place where the caller's privileges can be asked about. Whatever the queue hands out
-/// has passed here, so nothing needs to be noted in the request.
+/// has passed here, so nothing needs to be noted in the request. N.B. Kernel mode's come at up to
+/// DISPATCH_LEVEL, and in whatever thread: none of them is let to the rules.
 pub(crate) unsafe extern "C" fn evt_io_in_caller_context(device: WDFDEVICE, request: WDFREQUEST) {
     // SAFETY: the framework leaves it to us to complete the request or to hand it on.
     let Some(request) = (unsafe { Request::new(request) }) else {
         return;
     };
     if let Some(PROTECT_ADD | PROTECT_REMOVE | PROTECT_LIST) = request.control_code()
-        && !has_debug_privilege()
+        && !(request.is_from_user_mode() && has_debug_privilege())
     {
         return request.complete(STATUS_PRIVILEGE_NOT_HELD as NTSTATUS);
     }

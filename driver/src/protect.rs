@@ -6,6 +6,7 @@ use crate::nt::push_lock::Guard;
 use crate::session::Session;
 use crate::state::STATE;
 use crate::wdf::request::Request;
+use ntwatch_engine::event::{Event, Party, What};
 use ntwatch_engine::process_table::ProcessId;
 use ntwatch_engine::protect::{Full, Rules};
 use ntwatch_engine::session::Output;
@@ -25,10 +26,13 @@ pub(crate) fn add(session: &Session, request: &Request) -> Result<(), NTSTATUS> 
         RuleError::Malformed => STATUS_INVALID_PARAMETER,
         RuleError::NotStrippable => STATUS_NOT_SUPPORTED as NTSTATUS,
     })?;
-    let mut rules = rules(session)?;
-    rules.retain(is_running);
+    forget_exited();
     if !is_running(&rule.target) {
         return Err(STATUS_NOT_FOUND as NTSTATUS);
+    }
+    let mut rules = rules(session)?;
+    if STATE.is_shut_down() {
+        return Err(STATUS_SHUTDOWN as NTSTATUS);
     }
     rules
         .add(session.number, rule)
@@ -58,8 +62,8 @@ pub(crate) fn list(session: &Session, request: Request) {
 
 fn write_list(session: &Session, request: &Request) -> Result<usize, NTSTATUS> {
     let mut output = request.output_buffer(MAX_RULES * size_of::<Listed>())?;
-    let mut rules = rules(session)?;
-    rules.retain(is_running);
+    forget_exited();
+    let rules = rules(session)?;
     for listed in rules.list(session.number) {
         output.push(listed.as_bytes());
     }
@@ -69,12 +73,40 @@ fn write_list(session: &Session, request: &Request) -> Result<usize, NTSTATUS> {
 /// The rules, unless the session is over: what is added then would stay.
 fn rules(session: &Session) -> Result<Guard<'static, Rules<'static>>, NTSTATUS> {
     let rules = STATE.rules.lock();
-    if STATE.is_shut_down() {
-        Err(STATUS_SHUTDOWN as NTSTATUS)
-    } else if session.is_closed() {
-        Err(STATUS_CANCELLED)
-    } else {
-        Ok(rules)
+    match session.is_closed() {
+        true => Err(STATUS_CANCELLED),
+        false => Ok(rules),
+    }
+}
+
+/// Ends the rules about a process that is told to have exited. Exits are captured only while some
+/// session listens, so this is not all; see [`forget_exited`].
+pub(crate) fn follow_exit(event: &Event<'_>) {
+    if let (What::ProcessExit, [Some(Party { id, .. }), _]) = (event.what, event.about)
+        && !STATE.denials.is_empty()
+    {
+        STATE.rules.lock().remove(&target(id));
+    }
+}
+
+/// Ends the rules about processes that have exited. The lock is not held while they are looked
+/// for: the last reference to a process may be the one given back.
+fn forget_exited() {
+    for place in 0..MAX_RULES {
+        let target = STATE.rules.lock().target(place);
+        if let Some(target) = target
+            && !is_running(&target)
+        {
+            STATE.rules.lock().remove(&target);
+        }
+    }
+}
+
+const fn target(id: ProcessId) -> Target {
+    Target {
+        key: id.key,
+        pid: id.pid,
+        reserved: 0,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the callbacks, the worker and the requests share.
 //!
-//! Locks are taken in this order: the worker's or a session's, then the feeds'; the rules' alone. No
+//! Locks are taken in this order: the worker's or a session's, then the feeds' or the rules'. No
 //! request is completed while one is held.
 
 use crate::nt::once::Once;
 use crate::nt::push_lock::PushLock;
 use crate::nt::thread::Thread;
+use crate::nt::time::system_time;
 use crate::session::Session;
 use crate::wdf::device::Device;
 use crate::wdf::queue::Queue;
@@ -97,12 +98,10 @@ impl State {
         self.shut_down.load(Ordering::SeqCst)
     }
 
-    /// Ends all sessions: they are not told anything more, and protect nothing.
+    /// Ends all sessions: they are not told anything more. Rules end as handles close.
     pub(crate) fn shut_down(&self) {
         self.shut_down.store(true, Ordering::SeqCst);
         self.listen(&self.feeds.lock());
-        // Whoever adds a rule looks at `shut_down` with this lock held.
-        self.rules.lock().retain(|_| false);
     }
 
     /// Lets the callbacks know who listens, after `feeds` changed.
@@ -112,7 +111,7 @@ impl State {
         } else {
             feeds.listening()
         };
-        self.capture.listen(&listening);
+        self.capture.listen(&listening, system_time());
     }
 
     /// Runs `work` as the worker's. One thread at a time.

@@ -7,6 +7,7 @@
 
 use crate::facts::{Windows, upcase};
 use crate::nt::time::{interrupt_time, system_time};
+use crate::protect;
 use crate::state::STATE;
 use ntwatch_engine::feeds::{News, SessionSet};
 use ntwatch_engine::worker::{self, Pause};
@@ -16,7 +17,7 @@ use wdk_sys::WDFWORKITEM;
 const BATCH: u32 = 1024;
 /// Time of a batch, in units of 100 ns: 10 ms.
 const BATCH_TIME: u64 = 100_000;
-/// Records between two looks at the clock.
+/// Records between two looks at the clock, unless images are held against patterns.
 const CLOCK_INTERVAL: u32 = 16;
 
 /// Page "EVT_WDF_WORKITEM". PASSIVE_LEVEL.
@@ -50,10 +51,15 @@ fn run() -> (SessionSet, Pause) {
     let go_on = || {
         records = records.wrapping_add(1);
         records < BATCH
-            && (!records.is_multiple_of(CLOCK_INTERVAL)
+            && (!(STATE.capture.wants_images() || records.is_multiple_of(CLOCK_INTERVAL))
                 || interrupt_time().wrapping_sub(begin) < BATCH_TIME)
     };
-    let tell = |news: &News<'_>| readable.merge(STATE.feeds.lock().tell(news, upcase));
+    let tell = |news: &News<'_>| {
+        if let News::Event(event) = news {
+            protect::follow_exit(event);
+        }
+        readable.merge(STATE.feeds.lock().tell(news, upcase));
+    };
     // The handles that it opens on the way are not told of.
     let pause = STATE.as_worker(|| {
         let capture = &STATE.capture;

@@ -47,7 +47,8 @@ fn zip(a: &PerKind, b: &PerKind, op: impl Fn(u64, u64) -> u64) -> PerKind {
 }
 
 /// What the callbacks did with the events they saw. An event counts once its fate is known, so
-/// that *offered = captured + lost* at every moment.
+/// that *offered = captured + lost*, but for the instant in which one that the ring took turns out to
+/// be lost.
 #[derive(Debug)]
 pub struct CaptureAccount {
     captured: [AtomicU64; KIND_SLOTS],

@@ -6,7 +6,7 @@
 
 use crate::account::CaptureAccount;
 use crate::facts::Object;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use ntwatch_protocol::configure::AccessMasks;
 use ntwatch_protocol::record::{Kind, PerKind};
 use ntwatch_ring::{CaptureRing, Priority};
@@ -43,6 +43,8 @@ pub struct Capture {
     process_access: AtomicU32,
     thread_access: AtomicU32,
     images: AtomicBool,
+    /// See `seen_since`.
+    since: AtomicI64,
     account: CaptureAccount,
 }
 
@@ -55,6 +57,7 @@ impl Capture {
             process_access: AtomicU32::new(0),
             thread_access: AtomicU32::new(0),
             images: AtomicBool::new(false),
+            since: AtomicI64::new(0),
             account: CaptureAccount::new(),
         }
     }
@@ -78,12 +81,20 @@ impl Capture {
     }
 
     /// Does a filter ask for the images of processes?
-    pub(crate) fn wants_images(&self) -> bool {
+    pub fn wants_images(&self) -> bool {
         self.images.load(Ordering::Relaxed)
     }
 
-    /// From here on these are offered.
-    pub fn listen(&self, listening: &Listening) {
+    /// Since when every process start is offered: 100 ns units since 1601, UTC.
+    pub(crate) fn seen_since(&self) -> i64 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    /// From here on, which is `now` (100 ns units since 1601, UTC), these are offered.
+    pub fn listen(&self, listening: &Listening, now: i64) {
+        if !self.wants(Kind::ProcessStart) {
+            self.since.store(now, Ordering::Relaxed);
+        }
         self.images.store(listening.images, Ordering::Relaxed);
         self.process_access
             .store(listening.process_access, Ordering::Relaxed);

@@ -44,8 +44,9 @@ pub enum What {
     ProcessExit,
     /// See [`Kind::ThreadStart`].
     ThreadStart {
-        /// Did another process start it, and is it not the first of its process?
-        remote: bool,
+        /// Did another process start it, and is it not the first of its process? `None` if nobody
+        /// can tell.
+        remote: Option<bool>,
     },
     /// See [`Kind::ThreadExit`].
     ThreadExit,

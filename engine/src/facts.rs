@@ -54,6 +54,9 @@ pub trait System {
     /// All about a thread. `ask_subsystem`: its process may not be Win32's; else it is.
     fn thread_facts(&self, thread: Object, ask_subsystem: bool) -> ThreadFacts;
 
+    /// When the process of a thread was created: 100 ns units since 1601, UTC.
+    fn process_create_time(&self, thread: Object) -> Option<i64>;
+
     /// The full NT path of whatever process has this identity, UTF-16LE. `None` also if it is
     /// gone, or another has its pid.
     fn find_image(&self, id: ProcessId) -> Option<Self::Buffer>;

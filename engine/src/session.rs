@@ -78,8 +78,9 @@ impl<'r> Feed<'r> {
     }
 
     /// From here on the session wants other events.
-    pub fn set_filter(&mut self, filter: Filter) {
+    pub fn set_filter(&mut self, mut filter: Filter) {
         if let Some(open) = &mut self.open {
+            filter.take_over(&mut open.filter);
             open.filter = filter;
         }
     }

@@ -62,6 +62,10 @@ impl System for Silent {
         ThreadFacts::default()
     }
 
+    fn process_create_time(&self, _: Object) -> Option<i64> {
+        None
+    }
+
     fn find_image(&self, _: ProcessId) -> Option<Vec<u8>> {
         None
     }

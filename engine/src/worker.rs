@@ -57,8 +57,7 @@ impl Worker {
                     self.announce(capture, losses, &now, &mut tell);
                 }
                 let seq = self.next_seq;
-                let images = capture.wants_images();
-                match kind.and_then(|kind| self.enricher.event(kind, &record, seq, images, system))
+                match kind.and_then(|kind| self.enricher.event(kind, &record, seq, capture, system))
                 {
                     Some(event) => {
                         self.next_seq = seq.saturating_add(1);

@@ -131,7 +131,8 @@ impl HeldProcess {
     /// The process of this identity, which may have exited. IRQL ≤ APC_LEVEL.
     pub(crate) fn find(id: ProcessId) -> Option<Self> {
         let process = Self::lookup(crate::nt::id_handle(id.pid))?;
-        (process.get().start_key() == id.key).then_some(process)
+        // N.B. The two low bits of an id do not count where it is looked up: 4713 finds 4712.
+        (process.get().id() == id).then_some(process)
     }
 
     pub(crate) const fn get(&self) -> Process<'_> {

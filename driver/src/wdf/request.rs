@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use ntwatch_engine::session::Output;
 use wdk_sys::{
-    _WDF_REQUEST_TYPE, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS,
-    WDFREQUEST, WDFREQUEST__,
+    _MODE, _WDF_REQUEST_TYPE, KPROCESSOR_MODE, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    WDF_REQUEST_PARAMETERS, WDFREQUEST, WDFREQUEST__,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -48,6 +48,19 @@ impl Request {
         }
         // SAFETY: the member of the union that belongs to the type.
         Some(unsafe { parameters.Parameters.DeviceIoControl.IoControlCode })
+    }
+
+    /// Page "WdfRequestGetRequestorMode". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn is_from_user_mode(&self) -> bool {
+        // SAFETY: ours.
+        let mode = unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTGETREQUESTORMODE,
+                WdfRequestGetRequestorModeTableIndex,
+                self.0.as_ptr(),
+            )
+        };
+        mode == _MODE::UserMode as KPROCESSOR_MODE
     }
 
     /// The input of a METHOD_BUFFERED request, of exactly the size of a `T`, else

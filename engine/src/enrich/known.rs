@@ -20,8 +20,17 @@ struct Known {
     image: Option<Vec<u8>>,
     /// It is known not to be a subsystem's.
     is_win32: bool,
-    /// Who creates its first thread, if that is still to come.
-    creator: Option<ProcessId>,
+    threads: Threads,
+}
+
+#[derive(Debug, PartialEq)]
+enum Threads {
+    /// Its start was not seen.
+    Unknown,
+    /// The first is still to come, from this process.
+    ToCome(ProcessId),
+    /// It has some, or had.
+    Begun,
 }
 
 impl KnownProcesses {
@@ -42,7 +51,7 @@ impl KnownProcesses {
             // Without memory for it, it is as if Windows did not say.
             image: image.and_then(|image| copy_of(image).ok()),
             is_win32,
-            creator,
+            threads: creator.map_or(Threads::Begun, Threads::ToCome),
         };
         self.0.insert(id, known);
     }
@@ -52,14 +61,18 @@ impl KnownProcesses {
         self.0.remove(id)?.image
     }
 
-    /// A thread has started in a process. Is it the first?
+    /// A thread has started in a process. Is it the first? `None` if the start of the process was
+    /// not seen.
     ///
     /// The first thread of a process comes from whoever created the process. One from somebody
     /// else is taken for a later one, even if the first was lost.
-    pub(super) fn is_first_thread(&mut self, id: ProcessId, creator: ProcessId) -> bool {
-        match self.0.get(id) {
-            Some(known) => known.creator.take() == Some(creator),
-            None => false,
+    pub(super) fn is_first_thread(&mut self, id: ProcessId, creator: ProcessId) -> Option<bool> {
+        match &mut self.0.get(id)?.threads {
+            Threads::Unknown => None,
+            threads => {
+                let before = core::mem::replace(threads, Threads::Begun);
+                Some(before == Threads::ToCome(creator))
+            }
         }
     }
 
@@ -77,7 +90,7 @@ impl KnownProcesses {
         let known = Known {
             image: image.and_then(|image| copy_of(image.as_ref()).ok()),
             is_win32: false,
-            creator: None,
+            threads: Threads::Unknown,
         };
         self.0.insert(id, known);
     }

@@ -6,6 +6,7 @@ mod known;
 mod process;
 mod thread;
 
+use crate::capture::Capture;
 use crate::event::{Event, Party, What};
 use crate::facts::System;
 use crate::memory::{OutOfMemory, collect};
@@ -32,19 +33,21 @@ impl Enricher {
     }
 
     /// The event that `form` tells of, with number `seq`; with the images of the processes that it
-    /// is about if `images` says so. `None` for a form that no callback of this driver writes.
+    /// is about if a filter asks for them. `None` for a form that no callback of this driver
+    /// writes.
     pub(crate) fn event(
         &mut self,
         kind: Kind,
         form: &[u8],
         seq: u64,
-        images: bool,
+        capture: &Capture,
         system: &impl System,
     ) -> Option<Event<'_>> {
+        let images = capture.wants_images();
         match kind {
             Kind::ProcessStart => self.process_start(form, seq, system),
             Kind::ProcessExit => self.process_exit(form, seq, system),
-            Kind::ThreadStart => self.thread_start(form, seq, images, system),
+            Kind::ThreadStart => self.thread_start(form, seq, images, capture.seen_since(), system),
             Kind::ThreadExit => self.thread_exit(form, seq, images, system),
             Kind::ImageLoad => self.image_load(form, seq, images, system),
             Kind::HandleOpen => self.handle_open(form, seq, images, system),
@@ -107,6 +110,7 @@ fn header(writer: &Writer<'_>, kind: Kind, seq: u64, time: i64) -> RecordHeader 
 #[cfg(test)]
 mod tests {
     use super::Enricher;
+    use crate::capture::{Capture, Listening};
     use crate::form::ImageLoad;
     use crate::testing::Silent;
     use ntwatch_protocol::reader::Records;
@@ -145,8 +149,10 @@ mod tests {
             form in form(),
             images: bool,
         ) {
+            let capture = Capture::new();
+            capture.listen(&Listening { images, ..Listening::default() }, 0);
             let mut enricher = Enricher::new().unwrap();
-            if let Some(event) = enricher.event(kind, &form, 9, images, &Silent) {
+            if let Some(event) = enricher.event(kind, &form, 9, &capture, &Silent) {
                 let record = Records::new(event.record).next().unwrap().unwrap();
                 let header = record.header();
                 prop_assert_eq!(header.size as usize, event.record.len());

@@ -17,15 +17,27 @@ impl Enricher {
         form: &[u8],
         seq: u64,
         images: bool,
+        seen_since: i64,
         system: &impl System,
     ) -> Option<Event<'_>> {
         let start = ThreadStart::read(form)?;
+        let thread = form::object(Kind::ThreadStart, form);
         let (process, creator) = (start.process(), start.creator());
-        // First, as it is the first thread's mark that is taken away.
+        // Always, as the first thread's mark is taken away by it.
         let is_first = self.processes.is_first_thread(process, creator);
-        let remote = !is_first && start.pid != start.creator_pid;
+        // A process whose start was not seen has threads already, unless its start should have
+        // been seen: it was lost. (Or it was just about to create the first when somebody began to
+        // listen. That moment is not told from any earlier one.)
+        let ran_before = || {
+            let created = system.process_create_time(thread?)?;
+            (created < seen_since).then_some(true)
+        };
+        let remote = match start.pid == start.creator_pid {
+            true => Some(false),
+            false => is_first.map(|is_first| !is_first).or_else(ran_before),
+        };
         let is_win32 = self.processes.is_win32(process);
-        let facts = form::object(Kind::ThreadStart, form)
+        let facts = thread
             .map(|thread| system.thread_facts(thread, !is_win32))
             .unwrap_or_default();
         let subsystem = facts.subsystem.or(is_win32.then_some(subsystem::WIN32));
@@ -43,8 +55,8 @@ impl Enricher {
                 | bit(start.creator_key.is_some(), known::CREATOR_KEY)
                 | bit(facts.start_address.is_some(), known::START_ADDRESS)
                 | bit(subsystem.is_some(), known::SUBSYSTEM)
-                | known::REMOTE,
-            flags: bit(remote, flags::REMOTE),
+                | bit(remote.is_some(), known::REMOTE),
+            flags: bit(remote == Some(true), flags::REMOTE),
             subsystem: subsystem.unwrap_or(0),
             reserved: 0,
         };

@@ -85,6 +85,13 @@ impl Filter {
         !self.images.is_empty() || !self.excluded_images.is_empty()
     }
 
+    /// Takes the place of `previous` in its session.
+    pub(crate) fn take_over(&mut self, previous: &mut Self) {
+        self.processes.take_over(&mut previous.processes);
+        self.excluded_processes
+            .take_over(&mut previous.excluded_processes);
+    }
+
     /// Does the session want this event? To be asked about each, in order, as starts and exits
     /// tell who descends from whom.
     pub fn passes(&mut self, event: &Event<'_>, upcase: impl Fn(u16) -> u16) -> bool {
@@ -103,7 +110,7 @@ impl Filter {
     fn wants(&self, what: What) -> bool {
         match what {
             What::ProcessStart { .. } | What::ProcessExit => true,
-            What::ThreadStart { remote } => remote || !self.remote_threads,
+            What::ThreadStart { remote } => remote != Some(false) || !self.remote_threads,
             What::ThreadExit => !self.remote_threads,
             What::ImageLoad { kernel } => !(kernel && self.user_images),
             What::HandleOpen { thread, original } => {

@@ -6,8 +6,8 @@ use crate::process_table::{ProcessId, ProcessTable};
 use alloc::vec::Vec;
 use ntwatch_protocol::configure::{Selector, selector};
 
-/// Sets of the table of descendants: 4096 processes at once. With more, those are forgotten that
-/// started none for longest.
+/// Sets of the table of descendants: 4096 places, eight to a set. Where a set is full, the one is
+/// forgotten that started none for longest, so some may be long before there are 4096.
 const DESCENDANT_SETS: usize = 512;
 
 /// The processes that a filter names, and their descendants if it asks for them.
@@ -26,6 +26,18 @@ impl Processes {
             false => None,
         };
         Ok(Self { named, descendants })
+    }
+
+    /// Goes on with the descendants that `previous` has followed, if every process is still named
+    /// that they descend from.
+    pub(super) fn take_over(&mut self, previous: &mut Self) {
+        let mut roots = previous
+            .named
+            .iter()
+            .filter(|named| means_descendants(named));
+        if previous.descendants.is_some() && roots.all(|root| self.named.contains(root)) {
+            self.descendants = previous.descendants.take();
+        }
     }
 
     /// Is none named?

@@ -240,9 +240,10 @@ impl Defined {
         });
         let access = access.unwrap_or(AccessMasks::DEFAULT);
         let of_its_kind = match happening.what {
-            What::ThreadStart { remote: false } | What::ThreadExit => {
-                !self.wishes.contains(&Wish::RemoteThreads)
+            What::ThreadStart {
+                remote: Some(false),
             }
+            | What::ThreadExit => !self.wishes.contains(&Wish::RemoteThreads),
             What::ImageLoad { kernel: true } => !self.wishes.contains(&Wish::UserImages),
             What::HandleOpen { thread, original } => {
                 let mask = if thread {
@@ -281,7 +282,7 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         3 => (1u32..6, 0u64..3)
             .prop_map(|(pid, key)| What::ProcessStart { parent: id(pid, key) }),
         1 => Just(What::ProcessExit),
-        1 => any::<bool>().prop_map(|remote| What::ThreadStart { remote }),
+        1 => any::<Option<bool>>().prop_map(|remote| What::ThreadStart { remote }),
         1 => Just(What::ThreadExit),
         1 => any::<bool>().prop_map(|kernel| What::ImageLoad { kernel }),
         1 => (any::<bool>(), original)

@@ -62,9 +62,11 @@ impl<'d> Rules<'d> {
         self.remove_if(|kept| kept.session == session);
     }
 
-    /// Removes the rules about processes that are not `still_there`.
-    pub fn retain(&mut self, still_there: impl Fn(&Target) -> bool) {
-        self.remove_if(|kept| !still_there(&kept.rule.target));
+    /// The process that the rule in place number `place` is about, below [`MAX_RULES`].
+    #[must_use]
+    pub fn target(&self, place: usize) -> Option<Target> {
+        let kept = self.kept.get(place)?.as_ref()?;
+        Some(kept.rule.target)
     }
 
     /// All rules, as `session` may see them.
@@ -105,7 +107,7 @@ mod tests {
     use super::{Denials, Full, Rules};
     use ntwatch_protocol::protect::{MAX_RULES, Rule, Target};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::vec::Vec;
 
     fn target(key: u64) -> Target {
@@ -148,7 +150,6 @@ mod tests {
         Add(usize, u64, u32, u32),
         Remove(u64),
         EndSession(usize),
-        Exit(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -156,7 +157,6 @@ mod tests {
             4 => (0usize..3, 1u64..6, 0u32..8, 0u32..8).prop_map(|(s, k, p, t)| Step::Add(s, k, p, t)),
             1 => (1u64..6).prop_map(Step::Remove),
             1 => (0usize..3).prop_map(Step::EndSession),
-            1 => (1u64..6).prop_map(Step::Exit),
         ]
     }
 
@@ -181,10 +181,6 @@ mod tests {
                         rules.end_session(session);
                         told.retain(|(of, _), _| *of != session);
                     }
-                    Step::Exit(key) => {
-                        rules.retain(|target| target.key != key);
-                        told.retain(|(_, of), _| *of != key);
-                    }
                 }
                 for key in 1..6 {
                     let about = || told.iter().filter(|((_, of), _)| *of == key);
@@ -193,6 +189,10 @@ mod tests {
                     prop_assert_eq!(denials.denied_process(key), process);
                     prop_assert_eq!(denials.denied_thread(key), thread);
                 }
+                let targets = (0..MAX_RULES).filter_map(|place| rules.target(place));
+                let targets: BTreeSet<_> = targets.map(|target| target.key).collect();
+                let expected: BTreeSet<_> = told.keys().map(|(_, of)| *of).collect();
+                prop_assert_eq!(targets, expected);
                 let mut listed: Vec<_> = rules
                     .list(1)
                     .map(|listed| {

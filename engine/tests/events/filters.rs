@@ -100,6 +100,35 @@ fn a_tree_is_followed_from_events_that_the_session_did_not_ask_for() {
 }
 
 #[test]
+fn a_tree_goes_on_when_the_session_asks_for_other_kinds_of_it() {
+    let mut machine = Machine::new(CAPTURE_RING);
+    let family = |exclude| Wish {
+        processes: vec![Selector {
+            pid: SYSTEM.pid,
+            flags: selector::DESCENDANTS | exclude,
+            key: SYSTEM.key,
+        }],
+        ..Wish::only(Kind::ImageLoad.bit())
+    };
+    let session = machine.listen(SESSION_RING, &family(0));
+    machine.start(A.pid, A.key, "");
+    machine.work_to_the_end();
+    let mut wider = family(0);
+    wider.mask = Kind::ALL_EVENTS;
+    wider.processes.push(Selector {
+        pid: B.pid,
+        flags: 0,
+        key: B.key,
+    });
+    machine.change(session, &wider);
+    machine.image(&load(A, None));
+    assert_eq!(read(&mut machine, session), 1);
+    machine.change(session, &family(selector::EXCLUDE));
+    machine.image(&load(A, None));
+    assert_eq!(read(&mut machine, session), 1, "others are left out now");
+}
+
+#[test]
 fn opens_that_no_session_wants_are_not_even_offered() {
     let mut machine = Machine::new(CAPTURE_RING);
     let offered = |machine: &Machine| of(&machine.capture.account().captured(), Kind::HandleOpen);

@@ -76,7 +76,7 @@ impl Machine {
         let feed = self.feeds.feed(number).unwrap();
         feed.open(wish.filter(), ring.producer().unwrap());
         self.readers.push(Reader::new(ring.consumer().unwrap()));
-        self.capture.listen(&self.feeds.listening());
+        self.capture.listen(&self.feeds.listening(), NOW - 2);
         number
     }
 
@@ -84,7 +84,7 @@ impl Machine {
     pub(crate) fn change(&mut self, session: usize, wish: &Wish) {
         let feed = self.feeds.feed(session).unwrap();
         feed.set_filter(wish.filter());
-        self.capture.listen(&self.feeds.listening());
+        self.capture.listen(&self.feeds.listening(), NOW - 2);
     }
 
     /// What a callback does first: nothing more unless somebody listens.

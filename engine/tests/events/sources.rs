@@ -3,6 +3,7 @@
 use crate::machine::{Machine, SYSTEM};
 use crate::wish::Wish;
 use crate::{CAPTURE_RING, NOW, SESSION_RING, records, wide};
+use ntwatch_engine::account::of;
 use ntwatch_engine::capture::{HandleOpen, ImageLoad};
 use ntwatch_engine::process_table::ProcessId;
 use ntwatch_protocol::access::process::{TERMINATE, VM_READ};
@@ -74,7 +75,10 @@ fn thread_starts<T>(
 }
 
 fn remote(happen: impl FnOnce(&mut Machine)) -> Vec<bool> {
-    thread_starts(happen, |start| start.flag(thread::flags::REMOTE))
+    thread_starts(happen, |start| {
+        assert_eq!(start.known(thread::known::REMOTE, ()), Some(()));
+        start.flag(thread::flags::REMOTE)
+    })
 }
 
 #[test]
@@ -91,6 +95,38 @@ fn the_first_thread_of_a_process_is_not_remote_and_the_next_from_outside_is() {
 #[test]
 fn a_process_that_was_not_seen_to_start_has_threads_already() {
     assert_eq!(remote(|machine| machine.thread(OTHER, 16, SYSTEM)), [true]);
+}
+
+#[test]
+fn whether_a_thread_is_remote_is_not_known_if_the_start_of_its_process_was_lost() {
+    let mut machine = Machine::new(CAPTURE_RING);
+    let remote = Wish {
+        remote_threads: true,
+        ..Wish::only(Kind::ThreadStart.bit())
+    };
+    let session = machine.listen(SESSION_RING, &remote);
+    let lost = (8..)
+        .step_by(4)
+        .map(|pid| ProcessId { pid, key: 2 })
+        .find(|process| {
+            machine.start(process.pid, process.key, "");
+            of(&machine.capture.account().lost(), Kind::ProcessStart) != 0
+        })
+        .unwrap();
+    machine.windows.process_create_time = NOW - 1;
+    machine.work_to_the_end();
+    machine.thread(lost, 16, SYSTEM);
+    machine.thread(lost, 20, lost);
+    machine.work_to_the_end();
+    let bytes = machine.read(session, MAX_RECORD_SIZE);
+    let told: Vec<_> = records(&bytes)
+        .iter()
+        .filter_map(|record| match record {
+            Record::ThreadStart(start) => Some((start.tid, start.known & thread::known::REMOTE)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(16, 0)], "better one too many");
 }
 
 #[test]

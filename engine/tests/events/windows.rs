@@ -11,6 +11,8 @@ use std::cell::Cell;
 pub(crate) struct Windows {
     pub(crate) references: Cell<i64>,
     pub(crate) questions: Cell<u32>,
+    /// When the process of every thread was created: long ago, unless a test says otherwise.
+    pub(crate) process_create_time: i64,
 }
 
 impl Windows {
@@ -51,6 +53,10 @@ impl System for Windows {
             start_address: Some(tid << 16),
             subsystem: Some(u32::from(ask_subsystem)),
         }
+    }
+
+    fn process_create_time(&self, _: Object) -> Option<i64> {
+        Some(self.process_create_time)
     }
 
     fn find_image(&self, id: ProcessId) -> Option<Vec<u8>> {

@@ -13,9 +13,12 @@ use nthost::ob::ObjectRef;
 use nthost::ps::{NewProcess, Process};
 use std::sync::Arc;
 
-/// A process that runs already.
+/// A process that has run since before anybody listened.
 fn running(kernel: &Kernel, id: u32) -> ObjectRef<Process> {
-    kernel.add_process(numbered(id))
+    kernel.add_process(NewProcess {
+        create_time: Some(0),
+        ..numbered(id)
+    })
 }
 
 /// A process that is started by another, without a thread so far.

@@ -12,12 +12,13 @@ use ntwatch_protocol::access::process::{
 use ntwatch_protocol::access::thread;
 use ntwatch_protocol::handle::known;
 use ntwatch_protocol::ioctl::{
-    PROTECT_ADD, PROTECT_LIST, PROTECT_REMOVE, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
-    STATUS_PRIVILEGE_NOT_HELD, STATUS_QUOTA_EXCEEDED,
+    PROTECT_ADD, PROTECT_LIST, PROTECT_REMOVE, SHUTDOWN, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
+    STATUS_PRIVILEGE_NOT_HELD, STATUS_QUOTA_EXCEEDED, STATUS_SHUTDOWN,
 };
 use ntwatch_protocol::protect::{Listed, MAX_RULES, Rule, Target};
 use ntwatch_protocol::reader::Record;
-use ntwatch_tests::machine::{client_of, read, with_session};
+use ntwatch_tests::lab::Lab;
+use ntwatch_tests::machine::{boot, client_of, load, read, unload, with_session};
 use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -225,6 +226,30 @@ fn a_rule_ends_with_its_session_or_by_another_administrator() {
 }
 
 #[test]
+fn a_shutdown_leaves_a_rule_until_its_session_closes_and_takes_no_new_one() {
+    let kernel = boot();
+    let service = load(&kernel, &Lab::get());
+    let (guard, rules) = debugger(&kernel);
+    let (stopper, stop) = client_of(&kernel, Token::administrator());
+    let protected = running(&kernel, 404);
+    let attacker = running(&kernel, 400);
+    let access = TERMINATE | QUERY_LIMITED_INFORMATION;
+    let granted = || open(&kernel, &attacker, &protected, access).1;
+    assert_eq!(add(&rules, &rule(&protected, TERMINATE, 0)), 0);
+    assert_eq!(stop.ioctl(SHUTDOWN, &[], 0).status, 0);
+    assert_eq!(granted(), QUERY_LIMITED_INFORMATION);
+    assert_eq!(add(&rules, &rule(&attacker, TERMINATE, 0)), STATUS_SHUTDOWN);
+    // So who keeps a rule, and looks after it, knows that it is time to go.
+    let listed = rules.ioctl(PROTECT_LIST, &[], MAX_RULES * size_of::<Listed>());
+    assert_eq!(listed.status as u32, STATUS_SHUTDOWN);
+    drop(rules);
+    guard.die();
+    assert_eq!(granted(), access);
+    drop(stop);
+    unload(service, stopper);
+}
+
+#[test]
 fn a_rule_is_about_one_process_and_not_about_the_next_with_its_pid() {
     with_session(|kernel, handle| {
         let (guard, rules) = debugger(kernel);
@@ -252,10 +277,18 @@ fn without_the_privilege_to_debug_nothing_is_protected() {
         assert_eq!(add(&handle, &rule), STATUS_PRIVILEGE_NOT_HELD);
         let remove = handle.ioctl(PROTECT_REMOVE, rule.target.as_bytes(), 0);
         assert_eq!(remove.status as u32, STATUS_PRIVILEGE_NOT_HELD);
-        let list = handle.ioctl(PROTECT_LIST, &[], MAX_RULES * size_of::<Listed>());
-        assert_eq!(list.status as u32, STATUS_PRIVILEGE_NOT_HELD);
+        let listed = handle.ioctl(PROTECT_LIST, &[], MAX_RULES * size_of::<Listed>());
+        assert_eq!(listed.status as u32, STATUS_PRIVILEGE_NOT_HELD);
         drop(handle);
         clerk.die();
+        // Whom the thread impersonates counts, not who its process is.
+        let (guard, rules) = debugger(kernel);
+        let as_another = || kernel.impersonate(Token::standard_user(), || add(&rules, &rule));
+        let status = kernel.enter(guard.process(), as_another);
+        assert_eq!(status, STATUS_PRIVILEGE_NOT_HELD);
+        assert_eq!(list(&rules), []);
+        drop(rules);
+        guard.die();
     });
 }
 
@@ -284,6 +317,10 @@ fn a_rule_that_windows_would_not_keep_is_refused() {
         let mut nobody = whole;
         nobody.target.key += 1;
         assert_eq!(add(&rules, &nobody), STATUS_NOT_FOUND);
+        // Windows finds the process by this id, too.
+        let mut beside = whole;
+        beside.target.pid += 1;
+        assert_eq!(add(&rules, &beside), STATUS_NOT_FOUND);
         assert_eq!(list(&rules), []);
 
         let many: Vec<_> = (0..=MAX_RULES as u32)

@@ -1,6 +1,6 @@
 //! Thread start and exit.
 
-use crate::{running, started};
+use crate::{numbered, running, started};
 use nthost::ps::NewThread;
 use ntwatch_protocol::process::subsystem;
 use ntwatch_protocol::reader::Record;
@@ -26,8 +26,11 @@ fn a_thread_that_another_process_starts_is_remote_unless_it_is_the_first() {
         kernel.enter(&injector, || kernel.start_thread(&child, thread(4088, 3)));
         // It ran before anybody listened, so it has a first thread already.
         kernel.enter(&injector, || kernel.start_thread(&parent, thread(4000, 4)));
+        // It began since, and the driver was not told: this may be its first.
+        let unheard = kernel.add_process(numbered(412));
+        kernel.enter(&injector, || kernel.start_thread(&unheard, thread(4120, 5)));
 
-        let events = read(handle, 5);
+        let events = read(handle, 6);
         let mut seen = Vec::new();
         for record in &events.records()[1..] {
             let Record::ThreadStart(start) = record else {
@@ -41,16 +44,17 @@ fn a_thread_that_another_process_starts_is_remote_unless_it_is_the_first() {
                     start.creator_pid,
                     start.known(known::CREATOR_KEY, start.creator_key),
                 ),
-                start.flag(flags::REMOTE),
+                start.known(known::REMOTE, start.flag(flags::REMOTE)),
             ));
         }
-        let [parent, injector, child] =
-            [&parent, &injector, &child].map(|process| (process.id, Some(process.key)));
+        let [parent, injector, child, unheard] =
+            [&parent, &injector, &child, &unheard].map(|process| (process.id, Some(process.key)));
         let expected = [
-            (child, 4080, parent, false),
-            (child, 4084, child, false),
-            (child, 4088, injector, true),
-            (parent, 4000, injector, true),
+            (child, 4080, parent, Some(false)),
+            (child, 4084, child, Some(false)),
+            (child, 4088, injector, Some(true)),
+            (parent, 4000, injector, Some(true)),
+            (unheard, 4120, injector, None),
         ];
         assert_eq!(seen, expected);
     });
