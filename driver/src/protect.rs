@@ -30,11 +30,7 @@ pub(crate) fn add(session: &Session, request: &Request) -> Result<(), NTSTATUS> 
     if !is_running(&rule.target) {
         return Err(STATUS_NOT_FOUND as NTSTATUS);
     }
-    let mut rules = rules(session)?;
-    if STATE.is_shut_down() {
-        return Err(STATUS_SHUTDOWN as NTSTATUS);
-    }
-    rules
+    rules(session)?
         .add(session.number, rule)
         .map_err(|Full| STATUS_QUOTA_EXCEEDED as NTSTATUS)
 }
@@ -70,12 +66,16 @@ fn write_list(session: &Session, request: &Request) -> Result<usize, NTSTATUS> {
     Ok(output.written())
 }
 
-/// The rules, unless the session is over: what is added then would stay.
+/// The rules, unless the session is over, as what is added then would stay; or is to end, which
+/// who keeps a rule, and reads no events, learns here.
 fn rules(session: &Session) -> Result<Guard<'static, Rules<'static>>, NTSTATUS> {
     let rules = STATE.rules.lock();
-    match session.is_closed() {
-        true => Err(STATUS_CANCELLED),
-        false => Ok(rules),
+    if session.is_closed() {
+        Err(STATUS_CANCELLED)
+    } else if STATE.is_shut_down() {
+        Err(STATUS_SHUTDOWN as NTSTATUS)
+    } else {
+        Ok(rules)
     }
 }
 

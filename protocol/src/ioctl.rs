@@ -69,7 +69,7 @@ pub const PROTECT_REMOVE: u32 = ctl_code(0x806, METHOD_BUFFERED, FILE_WRITE_DATA
 pub const PROTECT_LIST: u32 = ctl_code(0x807, METHOD_BUFFERED, FILE_READ_DATA);
 /// Nothing in, nothing out. Ends all pended reads with [`STATUS_SHUTDOWN`] and refuses new ones,
 /// so that handles close and the driver can be unloaded. Rules stay until the handles of their
-/// sessions close; [`PROTECT_ADD`] is refused.
+/// sessions close; the requests about them get the same status, so that who keeps one goes.
 pub const SHUTDOWN: u32 = ctl_code(0x808, METHOD_BUFFERED, FILE_WRITE_DATA);
 
 /// What a driver answers to [`GET_VERSION`].
