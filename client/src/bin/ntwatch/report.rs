@@ -53,9 +53,10 @@ fn read_ahead(watch: &Watch) -> u64 {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.time.as_secs_f64();
+        let digits = if seconds < 1.0 { 3 } else { 1 };
         write!(
             f,
-            "ntwatch: {} events in {seconds:.1} s, {} lost",
+            "ntwatch: {} events in {seconds:.digits$} s, {} lost",
             self.shown, self.lost
         )?;
         if self.unshown != 0 {
