@@ -1,6 +1,7 @@
 //! A process is its pid and its start key, through all sources.
 
 use crate::{numbered, running, started};
+use nthost::Kernel;
 use nthost::ps::{NewImage, NewThread, Open, Place};
 use ntwatch_protocol::access::process::VM_READ;
 use ntwatch_protocol::process::known;
@@ -71,15 +72,22 @@ fn a_process_that_exits_without_a_word_does_not_lend_its_name_to_the_next() {
     });
 }
 
+/// `STATUS_ACCESS_DENIED`.
+const REFUSED: i32 = 0xC000_0022_u32 as i32;
+
+/// Another driver, which is told before or after this one and lets nothing start.
+fn refuse_creations(kernel: &Kernel, place: Place) {
+    kernel.ps.notify.add_host(place, |_, info| {
+        if let Some(info) = info {
+            info.CreationStatus = REFUSED;
+        }
+    });
+}
+
 #[test]
 fn a_creation_that_another_driver_refuses_later_ends_with_its_status() {
-    const REFUSED: i32 = 0xC000_0022_u32 as i32;
     with_session(|kernel, handle| {
-        kernel.ps.notify.add_host(Place::After, |_, info| {
-            if let Some(info) = info {
-                info.CreationStatus = REFUSED;
-            }
-        });
+        refuse_creations(kernel, Place::After);
         let actor = running(kernel, 400);
         let refused = kernel.start_process(&actor, numbered(700));
         assert_eq!(refused.expect_err("it is refused"), REFUSED);
@@ -99,13 +107,8 @@ fn a_creation_that_another_driver_refuses_later_ends_with_its_status() {
 
 #[test]
 fn a_creation_that_was_refused_already_says_so() {
-    const REFUSED: i32 = 0xC000_0022_u32 as i32;
     with_session(|kernel, handle| {
-        kernel.ps.notify.add_host(Place::Before, |_, info| {
-            if let Some(info) = info {
-                info.CreationStatus = REFUSED;
-            }
-        });
+        refuse_creations(kernel, Place::Before);
         let actor = running(kernel, 400);
         let refused = kernel.start_process(&actor, numbered(700));
         refused.expect_err("it is refused");
