@@ -23,8 +23,8 @@ mod class {
     pub(super) const SUBSYSTEM: i32 = 45;
 }
 
-/// N.B. The limited right does not do for the start address, and the full one does not bring the
-/// limited one along for a handle of the kernel's.
+/// The start address wants the one, the subsystem the other. Both are named, as a handle of the
+/// kernel's is granted what is asked for, unchecked.
 const ACCESS: u32 = THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION;
 const THREAD_QUERY_INFORMATION: u32 = 0x0040;
 const THREAD_QUERY_LIMITED_INFORMATION: u32 = 0x0800;
