@@ -27,7 +27,7 @@ pub const STATUS_TOO_MANY_SESSIONS: u32 = 0xC000_011F;
 /// `STATUS_PRIVILEGE_NOT_HELD`: in Win32 `ERROR_PRIVILEGE_NOT_HELD` (1314).
 pub const STATUS_PRIVILEGE_NOT_HELD: u32 = 0xC000_0061;
 /// `STATUS_NOT_SUPPORTED`: the answer to a rule about a right that Windows lets no driver take
-/// away. In Win32 `ERROR_NOT_SUPPORTED` (50).
+/// away, and to a MAP_RING that cannot be had. In Win32 `ERROR_NOT_SUPPORTED` (50).
 pub const STATUS_NOT_SUPPORTED: u32 = 0xC000_00BB;
 /// `STATUS_NOT_FOUND`: in Win32 `ERROR_NOT_FOUND` (1168).
 pub const STATUS_NOT_FOUND: u32 = 0xC000_0225;
@@ -54,7 +54,13 @@ pub const CONFIGURE: u32 = ctl_code(0x801, METHOD_BUFFERED, FILE_READ_DATA);
 /// Out: whole records, as many as fit, into a buffer of at least
 /// [`crate::record::MAX_RECORD_SIZE`] bytes. Pends until there is one.
 pub const READ_EVENTS: u32 = ctl_code(0x802, METHOD_OUT_DIRECT, FILE_READ_DATA);
-/// Out: [`Stats`].
+/// In: [`crate::mapped::MapRing`], out: [`crate::mapped::MappedRing`]. The session's ring is one
+/// that the client reads in place; READ_EVENTS is not for it then. Before the first CONFIGURE, in
+/// which the session's events begin. Refused with [`STATUS_NOT_SUPPORTED`] to a 32-bit process,
+/// which has no 64-bit positions, and to kernel mode.
+pub const MAP_RING: u32 = ctl_code(0x803, METHOD_BUFFERED, FILE_READ_DATA);
+/// Out: [`Stats`]. Also has what is missing announced, if there is room for it by now: a client
+/// that reads its ring in place makes room without the driver's knowing.
 pub const GET_STATS: u32 = ctl_code(0x804, METHOD_BUFFERED, FILE_READ_DATA);
 /// In: [`crate::protect::Rule`]. The rule ends with the session or with the process that it is
 /// about; a second one about the same process takes its place. Wants `SeDebugPrivilege`, as the
@@ -110,8 +116,8 @@ pub struct Stats {
     pub session_ring_size: u32,
     /// READ_EVENTS requests of this session that are pended.
     pub pended_reads: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Sessions, of those open, whose rings are read in place.
+    pub mapped_sessions: u32,
     /// The sequence number that the next event gets.
     pub next_seq: u64,
     /// Events that a callback wanted to report while a session listened.
@@ -122,7 +128,8 @@ pub struct Stats {
     pub capture_lost: PerKind,
     /// Events that the worker held against this session's mask and filter.
     pub session_captured: PerKind,
-    /// Of those, the ones that a read has carried away.
+    /// Of those, the ones that a read has carried away, or that the client has passed in its
+    /// mapped ring.
     pub delivered: PerKind,
     /// Of those, the ones that the mask or the filter left out.
     pub filtered: PerKind,

@@ -34,6 +34,7 @@ pub mod handle;
 pub mod image;
 pub mod ioctl;
 pub mod lost;
+pub mod mapped;
 pub mod pattern;
 pub mod process;
 pub mod protect;
@@ -50,4 +51,4 @@ const _: () = assert!(cfg!(target_endian = "little"));
 /// minor version only adds what an older reader can skip.
 pub const PROTOCOL_MAJOR: u16 = 1;
 /// See [`PROTOCOL_MAJOR`].
-pub const PROTOCOL_MINOR: u16 = 1;
+pub const PROTOCOL_MINOR: u16 = 2;

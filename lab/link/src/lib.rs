@@ -5,8 +5,12 @@
 //! is the death of the process: Windows closes its handle and cancels its requests.
 //!
 //! A frame is its length in bytes (`u32`, little endian) and then one [`Request`] or [`Reply`] as
-//! `postcard` writes it.
+//! `postcard` writes it. What both sides share comes as a file beside the frame ([`Inbox`]).
 #![forbid(unsafe_code)]
+
+mod file;
+
+pub use file::{Inbox, send_with_file};
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -65,6 +69,27 @@ pub enum Query {
     Host,
     /// The account of a binary SID (`LookupAccountSidW`).
     Account(Vec<u8>),
+    /// An event that resets itself (`CreateEventW`). The answer, [`Answer::Handle`], carries an
+    /// `eventfd`: it can be read whenever the event is signalled, and reading resets it.
+    CreateEvent,
+    /// A view of a whole section (`MapViewOfFile`). The answer, [`Answer::View`], carries the
+    /// memory, which can be mapped as the handle allows, and no other way.
+    MapView {
+        /// The section.
+        handle: u64,
+        /// `FILE_MAP_WRITE` besides `FILE_MAP_READ`?
+        write: bool,
+    },
+    /// `DuplicateHandle`, within the process. Answered with [`Answer::Handle`].
+    DuplicateHandle {
+        /// What to duplicate.
+        handle: u64,
+        /// Desired access; `None` for the same (`DUPLICATE_SAME_ACCESS`).
+        access: Option<u32>,
+    },
+    /// `CloseHandle`, of a handle that is not the device's. Views stay. Answered with
+    /// [`Answer::Status`].
+    CloseHandle(u64),
 }
 
 /// What the machine says back.
@@ -98,8 +123,15 @@ pub enum Answer {
     /// `None` if nobody has the pid.
     Process(Option<Process>),
     /// NTSTATUS: of [`Query::EnablePrivilege`] `STATUS_NOT_ALL_ASSIGNED` (0x106) if the token does
-    /// not have it.
+    /// not have it. To any question, that it was refused.
     Status(u32),
+    /// A handle of the process. Of [`Query::CreateEvent`], with a file.
+    Handle(u64),
+    /// A section, with a file that can be mapped.
+    View {
+        /// Its size in bytes.
+        len: u64,
+    },
     /// Device (`\Device\HarddiskVolume1`) by drive (`C:`).
     Volumes(Vec<Volume>),
     /// See [`Host`].
@@ -183,14 +215,19 @@ pub enum LinkError {
 /// # Errors
 /// When the socket fails or the message is too long.
 pub fn send<T: Serialize>(mut to: impl Write, message: &T) -> Result<(), LinkError> {
+    to.write_all(&frame(message)?)?;
+    Ok(())
+}
+
+/// The message with its length in front.
+fn frame<T: Serialize>(message: &T) -> Result<Vec<u8>, LinkError> {
     let mut frame = postcard::to_extend(message, vec![0; 4])?;
     let len = frame.len() - 4;
     if len > MAX_FRAME {
         return Err(LinkError::TooLong(len));
     }
     frame[..4].copy_from_slice(&(len as u32).to_le_bytes());
-    to.write_all(&frame)?;
-    Ok(())
+    Ok(frame)
 }
 
 /// Receives one frame into `buffer`, to be read with [`decode`]. `false` when the other side has

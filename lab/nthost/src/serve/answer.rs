@@ -5,6 +5,7 @@ use crate::ps::Process;
 use crate::se::{Sid, Token};
 use crate::source::{Host, volume};
 use ntwatch_lab_link::{self as link, Answer, Query, Volume};
+use ntwatch_protocol::ioctl::STATUS_NOT_SUPPORTED;
 
 /// The answer to a process of the machine that has this token.
 pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) -> Answer {
@@ -28,6 +29,10 @@ pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) 
             let sid = Sid::read(&sid);
             Answer::Account(sid.and_then(|sid| kernel.ps.accounts.name_of(&sid)))
         }
+        Query::CreateEvent
+        | Query::MapView { .. }
+        | Query::DuplicateHandle { .. }
+        | Query::CloseHandle(_) => Answer::Status(STATUS_NOT_SUPPORTED),
     }
 }
 
