@@ -5,6 +5,7 @@ use crate::common::records::{MIDNIGHT, Start};
 use ntwatch_lab_link::{
     Answer, Host, LinkError, Process, Query, Reply, Request, Volume, decode, receive, send,
 };
+use ntwatch_protocol::ioctl::STATUS_NOT_SUPPORTED;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 const STATUS_NOT_ALL_ASSIGNED: u32 = 0x106;
@@ -116,5 +117,9 @@ fn answer(machine: &Machine, query: Query) -> Answer {
             now: MIDNIGHT,
         }),
         Query::Account(_) => Answer::Account(None),
+        Query::CreateEvent
+        | Query::MapView { .. }
+        | Query::DuplicateHandle { .. }
+        | Query::CloseHandle(_) => Answer::Status(STATUS_NOT_SUPPORTED),
     }
 }
