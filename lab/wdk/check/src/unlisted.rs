@@ -6,6 +6,10 @@ pub(crate) const FUNCTIONS: &[(&str, &str)] = &[
         "KeAcquireSpinLockRaiseToDpc",
         "KeAcquireSpinLockRaiseToDpc function (wdm.h)",
     ),
+    (
+        "ExEventObjectType",
+        "ObOpenObjectByPointer function (ntifs.h), parameter ObjectType",
+    ),
     ("KeReleaseSpinLock", "KeReleaseSpinLock function (wdm.h)"),
     ("PsGetCurrentThread", "PsGetCurrentThread function (wdm.h)"),
     (

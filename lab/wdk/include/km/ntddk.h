@@ -1,5 +1,5 @@
 /* Kernel functions beyond those of wdm.h: identity and notification of processes, threads and
- * images; privileges. */
+ * images; views of sections; privileges. */
 #pragma once
 
 #include <wdm.h>
@@ -85,6 +85,10 @@ typedef VOID (*PLOAD_IMAGE_NOTIFY_ROUTINE)(PUNICODE_STRING FullImageName, HANDLE
 NTSTATUS PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine,
     ULONG_PTR Flags);
 NTSTATUS PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
+
+/* Views of sections. */
+NTSTATUS MmMapViewInSystemSpace(PVOID Section, PVOID *MappedBase, PSIZE_T ViewSize);
+NTSTATUS MmUnmapViewInSystemSpace(PVOID MappedBase);
 
 /* Privileges. */
 BOOLEAN SeSinglePrivilegeCheck(LUID PrivilegeValue, KPROCESSOR_MODE PreviousMode);

@@ -56,6 +56,9 @@ KIRQL KeGetCurrentIrql(VOID);
 #define KEY_READ 0x20019
 #define FILE_READ_DATA 0x0001
 #define FILE_WRITE_DATA 0x0002
+#define SECTION_QUERY 0x0001
+#define SECTION_MAP_WRITE 0x0002
+#define SECTION_MAP_READ 0x0004
 
 /* Device control codes. */
 #define FILE_DEVICE_UNKNOWN 0x00000022
@@ -189,6 +192,13 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE Ac
     ULONG Priority);
 PVOID MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName);
 
+/* Sections. */
+#define PAGE_READWRITE 0x04
+
+NTSTATUS ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+    POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection,
+    ULONG AllocationAttributes, HANDLE FileHandle);
+
 /* Strings. */
 VOID RtlInitUnicodeString(PUNICODE_STRING DestinationString, PCWSTR SourceString);
 LONG RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
@@ -198,6 +208,7 @@ WCHAR RtlUpcaseUnicodeChar(WCHAR SourceCharacter);
 /* Objects and handles. */
 typedef struct _OBJECT_HANDLE_INFORMATION *POBJECT_HANDLE_INFORMATION;
 
+extern POBJECT_TYPE *ExEventObjectType;
 extern POBJECT_TYPE *PsProcessType;
 extern POBJECT_TYPE *PsThreadType;
 
