@@ -78,9 +78,9 @@ impl<const N: usize> Queue<N> for Session {
 
     fn drain(consumer: &mut Self::Consumer) -> u32 {
         let mut taken = 0;
-        while let Some(record) = consumer.peek() {
-            look(&record);
-            record.release();
+        while let Ok(Some(record)) = consumer.peek() {
+            look(record);
+            consumer.release();
             taken += 1;
         }
         taken

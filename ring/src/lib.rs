@@ -2,7 +2,8 @@
 //!
 //! - [`capture`]: many producers (the callbacks), one consumer (the worker). A producer reserves
 //!   room, fills it in place and commits; it never waits, allocates or panics.
-//! - [`session`]: one producer (the worker), one consumer (the reader of one client).
+//! - [`session`]: one producer (the worker), one consumer: the reads of one client, or the client
+//!   itself, in memory that both map.
 //!
 //! Both work in memory that is handed in, count positions in bytes as 64-bit numbers that only
 //! grow, and hold every record in one piece. Both are usable at any IRQL up to `DISPATCH_LEVEL`,
@@ -16,7 +17,7 @@
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p ntwatch-ring --release --test loom
-//! cargo +nightly miri test -p ntwatch-ring --test capture --test session --test stress
+//! cargo +nightly miri test -p ntwatch-ring --test capture --test session --test distrust --test stress
 //! ```
 #![cfg_attr(not(loom), no_std)]
 

@@ -20,11 +20,15 @@ unsafe impl Sync for Memory<'_> {}
 
 impl<'m> Memory<'m> {
     pub(crate) fn new(words: &'m mut [u64]) -> Result<Self, SizeError> {
-        let capacity = size::capacity(words)?;
         words.fill(0);
+        Self::at(NonNull::from(words))
+    }
+
+    /// As it is. Whoever reads or writes it answers for its being mapped.
+    pub(crate) fn at(words: NonNull<[u64]>) -> Result<Self, SizeError> {
         Ok(Self {
-            base: NonNull::from(words).cast(),
-            mask: capacity - 1,
+            mask: size::capacity(words.len())? - 1,
+            base: words.cast(),
             lent: PhantomData,
         })
     }
@@ -45,14 +49,14 @@ impl<'m> Memory<'m> {
     pub(crate) fn word(&self, position: u64) -> &AtomicU64 {
         // SAFETY: masked, the word lies in the memory that was lent to us, and is aligned; a
         // word is read and written as bytes only by whoever owns the record around it.
-        unsafe { AtomicU64::from_ptr(self.at(position).as_ptr()) }
+        unsafe { AtomicU64::from_ptr(self.place(position).as_ptr()) }
     }
 
     /// The `len` bytes at `position`, which must not reach over the end.
     #[inline]
     pub(crate) fn bytes(&self, position: u64, len: u64) -> NonNull<[u8]> {
         debug_assert!(self.offset(position) + len <= self.capacity());
-        NonNull::slice_from_raw_parts(self.at(position).cast(), len as usize)
+        NonNull::slice_from_raw_parts(self.place(position).cast(), len as usize)
     }
 
     /// Marks where the bytes of a record begin to be written (nothing to do: only the loom
@@ -76,7 +80,7 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    fn at(&self, position: u64) -> NonNull<u64> {
+    fn place(&self, position: u64) -> NonNull<u64> {
         let word = self.offset(position) / 8;
         // SAFETY: `offset` is below the capacity, which is what `base` points to.
         unsafe { self.base.add(word as usize) }

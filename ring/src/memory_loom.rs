@@ -25,14 +25,16 @@ unsafe impl Sync for Memory<'_> {}
 
 impl<'m> Memory<'m> {
     pub(crate) fn new(words: &'m mut [u64]) -> Result<Self, SizeError> {
-        size::capacity(words)?;
         words.fill(0);
+        Self::at(NonNull::from(words))
+    }
+
+    pub(crate) fn at(words: NonNull<[u64]>) -> Result<Self, SizeError> {
+        size::capacity(words.len())?;
+        let word = || (AtomicU64::new(0), UnsafeCell::new(()));
         Ok(Self {
-            words: words
-                .iter()
-                .map(|_| (AtomicU64::new(0), UnsafeCell::new(())))
-                .collect(),
-            base: NonNull::from(words).cast(),
+            words: std::iter::repeat_with(word).take(words.len()).collect(),
+            base: words.cast(),
             lent: PhantomData,
         })
     }
@@ -46,7 +48,7 @@ impl<'m> Memory<'m> {
     }
 
     pub(crate) fn word(&self, position: u64) -> &AtomicU64 {
-        &self.at(position, 8)[0].0
+        &self.place(position, 8)[0].0
     }
 
     pub(crate) fn bytes(&self, position: u64, len: u64) -> NonNull<[u8]> {
@@ -58,14 +60,14 @@ impl<'m> Memory<'m> {
     }
 
     pub(crate) fn writing(&self, position: u64, len: u64) {
-        for (word, cell) in self.at(position, len) {
+        for (word, cell) in self.place(position, len) {
             cell.with_mut(|_| ());
             word.store(RUBBISH, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn reading(&self, position: u64, len: u64) {
-        for (_, cell) in self.at(position, len) {
+        for (_, cell) in self.place(position, len) {
             cell.with(|_| ());
         }
     }
@@ -73,7 +75,7 @@ impl<'m> Memory<'m> {
     /// # Safety
     /// No other thread may hold or reach these bytes.
     pub(crate) unsafe fn clear(&self, position: u64, len: u64) {
-        for (word, cell) in self.at(position, len) {
+        for (word, cell) in self.place(position, len) {
             cell.with_mut(|_| ());
             word.store(0, Ordering::Relaxed);
         }
@@ -82,7 +84,7 @@ impl<'m> Memory<'m> {
         unsafe { bytes.write_bytes(0, len as usize) };
     }
 
-    fn at(&self, position: u64, len: u64) -> &[(AtomicU64, UnsafeCell<()>)] {
+    fn place(&self, position: u64, len: u64) -> &[(AtomicU64, UnsafeCell<()>)] {
         let first = self.offset(position) as usize / 8;
         &self.words[first..first + len.div_ceil(8) as usize]
     }

@@ -2,9 +2,9 @@
 
 use crate::SizeError;
 
-/// The capacity of `words` as a ring, in bytes.
-pub(crate) fn capacity(words: &[u64]) -> Result<u64, SizeError> {
-    let capacity = size_of_val(words);
+/// The capacity of so many words as a ring, in bytes.
+pub(crate) fn capacity(words: usize) -> Result<u64, SizeError> {
+    let capacity = words.saturating_mul(size_of::<u64>());
     if !capacity.is_power_of_two() || !(64..=1 << 30).contains(&capacity) {
         return Err(SizeError::Capacity(capacity));
     }

@@ -10,6 +10,7 @@ use loom::model::Builder;
 use loom::sync::{Arc, Notify};
 use loom::thread;
 use ntwatch_ring::capture::CaptureRing;
+use ntwatch_ring::session::{Producer, Until, state};
 use ntwatch_ring::{Priority, SessionRing};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -219,9 +220,7 @@ fn a_session_reads_what_the_worker_wrote() {
             thread::spawn(move || {
                 let mut producer = ring.producer().unwrap();
                 for last in 1..=4 {
-                    let mut record = [last; 24];
-                    record[..4].copy_from_slice(&24u32.to_le_bytes());
-                    while producer.push(&record, Priority::Normal).is_err() {
+                    while producer.push(&record(last), Priority::Normal).is_err() {
                         thread::yield_now();
                     }
                 }
@@ -229,15 +228,116 @@ fn a_session_reads_what_the_worker_wrote() {
         };
         let mut consumer = ring.consumer().unwrap();
         for last in 1..=4 {
-            let record = loop {
-                match consumer.peek() {
+            let found = loop {
+                match consumer.peek().unwrap() {
                     Some(record) => break record,
                     None => thread::yield_now(),
                 }
             };
-            assert_eq!((record.len(), record[23]), (24, last));
-            record.release();
+            assert_eq!(found, record(last));
+            consumer.release();
         }
+        worker.join().unwrap();
+    });
+}
+
+/// A record of a session.
+fn record(last: u8) -> [u8; 24] {
+    let mut record = [last; 24];
+    record[..4].copy_from_slice(&24u32.to_le_bytes());
+    record
+}
+
+/// A session whose consumer waits for an event, as a client does that has mapped its ring.
+struct Mapped {
+    ring: SessionRing<'static>,
+    event: Notify,
+    wakes: AtomicUsize,
+    sleeps: AtomicUsize,
+}
+
+/// What a consumer that waits for much waits for: two records.
+const MUCH: u64 = 48;
+
+impl Mapped {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            ring: SessionRing::new(leak(256), 0).unwrap(),
+            event: Notify::new(),
+            wakes: AtomicUsize::new(0),
+            sleeps: AtomicUsize::new(0),
+        })
+    }
+
+    /// Writes as the worker does: after each batch it asks once.
+    fn write(&self, batches: &[&[u8]]) {
+        let mut producer = self.ring.producer().unwrap();
+        for batch in batches {
+            for last in *batch {
+                producer.push(&record(*last), Priority::Normal).unwrap();
+            }
+            self.wake(&mut producer);
+        }
+        producer.set_state(state::ENDED);
+        self.wake(&mut producer);
+    }
+
+    fn wake(&self, producer: &mut Producer<'_>) {
+        if producer.must_wake(MUCH) {
+            self.wakes.fetch_add(1, SeqCst);
+            self.event.notify();
+        }
+    }
+
+    /// Reads until nothing more comes.
+    fn read(&self, until: Until) -> Vec<u8> {
+        let mut consumer = self.ring.consumer().unwrap();
+        let mut seen = Vec::new();
+        loop {
+            let ended = consumer.state() == state::ENDED;
+            while let Some(record) = consumer.peek().unwrap() {
+                seen.push(record[23]);
+                consumer.release();
+            }
+            if ended {
+                let (wakes, sleeps) = (self.wakes.load(SeqCst), self.sleeps.load(SeqCst));
+                // One for each, and one for the end.
+                assert!(wakes <= sleeps + 1, "{wakes} for {sleeps} sleeps");
+                return seen;
+            }
+            // Counted before, as it may be woken at once.
+            self.sleeps.fetch_add(1, SeqCst);
+            if let Some(_asleep) = consumer.sleep(until) {
+                self.event.wait();
+            }
+        }
+    }
+}
+
+/// The consumer may fall asleep at the empty ring, between two batches, or behind the first record
+/// of a batch whose second one is being written.
+#[test]
+fn a_consumer_that_sleeps_until_there_is_anything_misses_nothing() {
+    explore(3, || {
+        let session = Mapped::new();
+        let worker = {
+            let session = session.clone();
+            thread::spawn(move || session.write(&[&[1, 2], &[3]]))
+        };
+        assert_eq!(session.read(Until::Anything), [1, 2, 3]);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_consumer_that_sleeps_until_there_is_much_misses_nothing() {
+    explore(3, || {
+        let session = Mapped::new();
+        let worker = {
+            let session = session.clone();
+            thread::spawn(move || session.write(&[&[1], &[2], &[3]]))
+        };
+        assert_eq!(session.read(Until::Bytes(MUCH)), [1, 2, 3]);
         worker.join().unwrap();
     });
 }

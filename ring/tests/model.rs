@@ -174,16 +174,15 @@ proptest! {
         let (mut head, mut tail) = (0, 0);
 
         for (number, step) in (0u8..=255).cycle().zip(steps) {
-            prop_assert_eq!(ring.is_empty(), queue.is_empty());
             let Some((words, priority)) = step else {
-                let record = consumer.peek();
+                let record = consumer.peek().unwrap();
                 let expected = queue.pop_front();
                 prop_assert_eq!(
-                    record.as_ref().map(|record| record.to_vec()),
+                    record.map(<[u8]>::to_vec),
                     expected.as_ref().map(|(record, _): &(Vec<u8>, usize)| record.clone())
                 );
-                if let (Some(record), Some((_, end))) = (record, expected) {
-                    record.release();
+                consumer.release();
+                if let Some((_, end)) = expected {
                     tail = end;
                 }
                 continue;
@@ -205,6 +204,7 @@ proptest! {
                 head = end;
                 queue.push_back((record, end));
             }
+            prop_assert_eq!((producer.written(), producer.read()), (head as u64, tail as u64));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the session ring promises, one sentence a test.
 #![cfg(not(loom))]
 
-use ntwatch_ring::session::{PushError, SessionRing};
+use ntwatch_ring::session::{PushError, SessionRing, Until, state};
 use ntwatch_ring::{Full, Priority};
 
 fn record(size: usize, fill: u8) -> Vec<u8> {
@@ -19,10 +19,10 @@ fn a_record_comes_out_as_it_was_pushed_and_stays_until_released() {
     producer.push(&pushed, Priority::Normal).unwrap();
 
     let mut consumer = ring.consumer().unwrap();
-    assert_eq!(&*consumer.peek().unwrap(), pushed);
-    consumer.peek().unwrap().release();
-    assert!(consumer.peek().is_none());
-    assert!(ring.is_empty());
+    assert_eq!(consumer.peek(), Ok(Some(&*pushed)));
+    assert_eq!(consumer.peek(), Ok(Some(&*pushed)));
+    consumer.release();
+    assert_eq!(consumer.peek(), Ok(None));
 }
 
 #[test]
@@ -33,9 +33,8 @@ fn a_record_never_wraps_around_the_end() {
     for fill in 1..100 {
         let pushed = record(56, fill);
         producer.push(&pushed, Priority::Normal).unwrap();
-        let taken = consumer.peek().unwrap();
-        assert_eq!(&*taken, pushed);
-        taken.release();
+        assert_eq!(consumer.peek(), Ok(Some(&*pushed)));
+        consumer.release();
     }
 }
 
@@ -51,7 +50,7 @@ fn a_record_without_its_size_in_front_is_refused() {
             Err(PushError::Malformed)
         );
     }
-    assert!(ring.is_empty());
+    assert_eq!(ring.consumer().unwrap().peek(), Ok(None));
 }
 
 #[test]
@@ -71,13 +70,69 @@ fn the_reserved_share_is_for_high_priority_alone() {
 }
 
 #[test]
-fn each_side_has_one_owner_at_a_time() {
+fn each_side_is_given_away_once() {
     let mut memory = [0; 16];
     let ring = SessionRing::new(&mut memory, 0).unwrap();
-    let producer = ring.producer();
-    let consumer = ring.consumer();
-    assert!(producer.is_some() && consumer.is_some());
-    assert!(ring.producer().is_none() && ring.consumer().is_none());
-    drop((producer, consumer));
     assert!(ring.producer().is_some() && ring.consumer().is_some());
+    assert!(ring.producer().is_none() && ring.consumer().is_none());
+}
+
+#[test]
+fn a_consumer_is_woken_once_for_each_sleep_and_never_while_it_is_busy() {
+    let mut memory = [0; 32];
+    let ring = SessionRing::new(&mut memory, 0).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    let mut push = || {
+        producer.push(&record(16, 1), Priority::Normal).unwrap();
+        producer.must_wake(64)
+    };
+    assert!(!push(), "it never slept");
+    assert!(
+        consumer.sleep(Until::Anything).is_none(),
+        "there is a record"
+    );
+    for _ in 0..2 {
+        while consumer.peek().unwrap().is_some() {
+            consumer.release();
+        }
+        let asleep = consumer.sleep(Until::Anything).expect("all is read");
+        assert!(push());
+        assert!(!push(), "it was woken for this sleep");
+        drop(asleep);
+        assert!(!push(), "it is busy");
+    }
+}
+
+#[test]
+fn a_consumer_that_waits_for_much_is_woken_when_there_is_much() {
+    let mut memory = [0; 32];
+    let ring = SessionRing::new(&mut memory, 0).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    let much = 48;
+    producer.push(&record(16, 1), Priority::Normal).unwrap();
+    let asleep = consumer.sleep(Until::Bytes(much)).expect("16 is less");
+    producer.push(&record(16, 2), Priority::Normal).unwrap();
+    assert!(!producer.must_wake(much));
+    producer.push(&record(16, 3), Priority::Normal).unwrap();
+    assert!(producer.must_wake(much));
+    drop(asleep);
+    assert!(consumer.sleep(Until::Bytes(much)).is_none());
+}
+
+#[test]
+fn what_the_producer_says_wakes_a_consumer_and_keeps_one_from_sleep_that_has_not_heard() {
+    let mut memory = [0; 16];
+    let ring = SessionRing::new(&mut memory, 0).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    let asleep = consumer
+        .sleep(Until::Bytes(64))
+        .expect("nothing is said yet");
+    producer.set_state(state::GAP);
+    assert!(producer.must_wake(64));
+    producer.set_state(state::GAP | state::ENDED);
+    assert!(producer.must_wake(64), "woken for less");
+    drop(asleep);
+    assert!(consumer.sleep(Until::Anything).is_none());
+    assert_eq!(consumer.state(), state::GAP | state::ENDED);
+    assert!(consumer.sleep(Until::Anything).is_some());
 }
