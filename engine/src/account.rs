@@ -10,6 +10,13 @@ pub(crate) fn add(counts: &mut PerKind, kind: Kind, count: u64) {
     }
 }
 
+/// Takes `count` events of `kind` away.
+pub(crate) fn sub(counts: &mut PerKind, kind: Kind, count: u64) {
+    if let Some(slot) = counts.get_mut(kind.index()) {
+        *slot = slot.wrapping_sub(count);
+    }
+}
+
 /// How many of `kind`.
 #[must_use]
 pub fn of(counts: &PerKind, kind: Kind) -> u64 {

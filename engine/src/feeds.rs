@@ -97,23 +97,20 @@ impl<'r> Feeds<'r> {
         self.next_seq
     }
 
-    /// Tells every session; gives back those that have something new to read.
+    /// Tells every session; gives back those that it is news for, be it that they lost it.
     pub fn tell(&mut self, news: &News<'_>, upcase: impl Fn(u16) -> u16) -> SessionSet {
-        let mut readable = SessionSet::default();
+        let mut concerned = SessionSet::default();
         self.next_seq = news.seq().saturating_add(1);
         for (session, feed) in (0..).zip(&mut self.feeds) {
-            let told = match news {
+            let concerns_it = match news {
                 News::Event(event) => feed.offer(event, &upcase),
-                News::Lost { counts, seq, time } => {
-                    feed.lost_in_capture(counts, *seq, *time);
-                    feed.announce()
-                }
+                News::Lost { counts, seq, time } => feed.lost_in_capture(counts, *seq, *time),
             };
-            if told {
-                readable.insert(session);
+            if concerns_it {
+                concerned.insert(session);
             }
         }
-        readable
+        concerned
     }
 }
 

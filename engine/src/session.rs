@@ -1,24 +1,26 @@
-//! What one session sees: the worker feeds its ring, its reads empty it.
+//! What one session sees: the worker feeds its ring, and its client empties it, by reads or in
+//! place.
 //!
-//! The two ends are apart so that neither waits for the other. Both count, and together their
-//! counts are the session's account: *captured = delivered + filtered + lost + queued*.
+//! The two ends are apart so that neither waits for the other. The worker's end keeps the account,
+//! *captured = delivered + filtered + lost + queued*: it remembers what it put into the ring, and
+//! sees how far the client has come.
 
-use crate::account::{add, difference, masked};
+mod ledger;
+mod queue;
+mod reader;
+
+pub use queue::{Queue, reserve};
+pub use reader::{Output, Reader};
+
+use crate::account::{add, masked, sub};
 use crate::event::Event;
 use crate::filter::Filter;
 use crate::gap::Gaps;
-use ntwatch_protocol::record::{KIND_SLOTS, Kind, MAX_RECORD_SIZE, PerKind, RecordHeader};
-use ntwatch_ring::{Priority, session};
-use zerocopy::FromBytes;
+use ntwatch_protocol::record::{KIND_SLOTS, Kind, MAX_RECORD_SIZE, PerKind};
+use ntwatch_ring::Priority;
+use ntwatch_ring::session::state;
 
-/// Bytes of a session's ring that only process starts and exits, and the announcements of losses,
-/// may use.
-#[must_use]
-pub const fn reserve(ring_size: usize) -> usize {
-    ring_size / 8
-}
-
-/// What became of a session's events on the worker's side.
+/// What became of a session's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedAccount {
     /// Events that were held against mask and filter.
@@ -27,7 +29,9 @@ pub struct FeedAccount {
     pub filtered: PerKind,
     /// Of those, the ones the ring had no room for.
     pub lost: PerKind,
-    /// Of those, the ones put into the ring.
+    /// Of those, the ones that the client has.
+    pub delivered: PerKind,
+    /// Of those, the ones that wait in the ring.
     pub queued: PerKind,
 }
 
@@ -36,8 +40,24 @@ impl FeedAccount {
         captured: [0; KIND_SLOTS],
         filtered: [0; KIND_SLOTS],
         lost: [0; KIND_SLOTS],
+        delivered: [0; KIND_SLOTS],
         queued: [0; KIND_SLOTS],
     };
+
+    /// A record was put into the ring.
+    fn queue(&mut self, kind: Kind) {
+        if kind != Kind::Lost {
+            add(&mut self.queued, kind, 1);
+        }
+    }
+
+    /// The client has one that was put into the ring.
+    fn deliver(&mut self, kind: Kind) {
+        if kind != Kind::Lost {
+            sub(&mut self.queued, kind, 1);
+            add(&mut self.delivered, kind, 1);
+        }
+    }
 }
 
 /// The worker's end of a session. It stays where it is, as it is too large to be moved about on a
@@ -51,7 +71,7 @@ pub struct Feed<'r> {
 /// What a feed has while its session is open.
 struct Open<'r> {
     filter: Filter,
-    ring: session::Producer<'r>,
+    queue: Queue<'r>,
 }
 
 impl<'r> Feed<'r> {
@@ -66,13 +86,13 @@ impl<'r> Feed<'r> {
     }
 
     /// Begins a session, which sees events from here on.
-    pub fn open(&mut self, filter: Filter, ring: session::Producer<'r>) {
-        self.open = Some(Open { filter, ring });
+    pub fn open(&mut self, filter: Filter, queue: Queue<'r>) {
+        self.open = Some(Open { filter, queue });
         self.account = FeedAccount::ZERO;
         self.gaps = Gaps::NONE;
     }
 
-    /// Ends the session; its ring is free.
+    /// Closes the session; its ring is free.
     pub fn close(&mut self) {
         self.open = None;
     }
@@ -91,11 +111,15 @@ impl<'r> Feed<'r> {
     }
 
     /// What became of the events so far.
-    pub const fn account(&self) -> &FeedAccount {
+    pub fn account(&mut self) -> &FeedAccount {
+        if let Some(open) = &mut self.open {
+            open.queue.settle(&mut self.account);
+        }
         &self.account
     }
 
-    /// Puts `event` into the ring if the session wants it and there is room; says whether it did.
+    /// Puts `event` into the ring if the session wants it and there is room; says whether it wants
+    /// it. What there is no room for is missing from here on.
     pub fn offer(&mut self, event: &Event<'_>, upcase: impl Fn(u16) -> u16) -> bool {
         let Some(open) = &mut self.open else {
             return false;
@@ -106,114 +130,82 @@ impl<'r> Feed<'r> {
             add(&mut self.account.filtered, kind, 1);
             return false;
         }
-        let told = push(&mut open.ring, &mut self.gaps, event);
-        if told {
-            add(&mut self.account.queued, kind, 1);
-        } else {
+        if !push(&mut open.queue, &mut self.gaps, event, &mut self.account) {
             add(&mut self.account.lost, kind, 1);
             self.gaps.lost_in_session(kind, event.seq, event.time);
         }
-        told
+        true
     }
 
-    /// Events were lost before they had a number. `seq` is that of the announcement.
-    pub fn lost_in_capture(&mut self, counts: &PerKind, seq: u64, time: i64) {
+    /// Events were lost before they had a number. `seq` is that of the announcement. Says whether
+    /// the session wanted any of them.
+    pub fn lost_in_capture(&mut self, counts: &PerKind, seq: u64, time: i64) -> bool {
         let counts = masked(counts, self.filter().map_or(0, Filter::mask));
-        if counts != [0; KIND_SLOTS] {
-            self.gaps.lost_in_capture(&counts, seq, time);
+        if counts == [0; KIND_SLOTS] {
+            return false;
+        }
+        self.gaps.lost_in_capture(&counts, seq, time);
+        self.announce();
+        true
+    }
+
+    /// Announces what is missing, if there is room for it.
+    pub fn announce(&mut self) {
+        if let Some(open) = &mut self.open {
+            announce(&mut open.queue, &mut self.gaps, &mut self.account);
         }
     }
 
-    /// Announces what is missing, if there is room for it; says whether it did.
-    pub fn announce(&mut self) -> bool {
+    /// Is a client that reads in place to be woken, for what it was offered since this was last
+    /// asked? One that waits for much, at `wake_bytes`. Announces what is missing, or says in the
+    /// ring that something is.
+    pub fn must_wake(&mut self, wake_bytes: u64) -> bool {
+        self.announce();
         match &mut self.open {
-            Some(open) if !self.gaps.is_empty() => announce(&mut open.ring, &mut self.gaps),
-            _ => false,
+            Some(open) => open.queue.must_wake(wake_bytes),
+            None => false,
+        }
+    }
+
+    /// Says to a client that reads in place that nothing more will come for it. It is to be woken.
+    pub fn end(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.queue.say(state::ENDED, true);
         }
     }
 }
 
 /// The record, after the announcement of what is missing before it; all of it or nothing.
-fn push(ring: &mut session::Producer<'_>, gaps: &mut Gaps, event: &Event<'_>) -> bool {
-    let priority = match event.kind().has_reserve() {
+fn push(
+    queue: &mut Queue<'_>,
+    gaps: &mut Gaps,
+    event: &Event<'_>,
+    account: &mut FeedAccount,
+) -> bool {
+    let kind = event.kind();
+    let priority = match kind.has_reserve() {
         true => Priority::High,
         false => Priority::Normal,
     };
     if !gaps.is_empty() {
         let room = gaps.size().saturating_add(event.record.len());
-        if !ring.fits(room, priority) || !announce(ring, gaps) {
+        if !queue.fits(room, priority) {
             return false;
         }
+        announce(queue, gaps, account);
     }
-    ring.push(event.record, priority).is_ok()
+    gaps.is_empty() && queue.push(event.record, kind, priority, account)
 }
 
-fn announce(ring: &mut session::Producer<'_>, gaps: &mut Gaps) -> bool {
-    if !ring.fits(gaps.size(), Priority::High) {
-        return false;
+/// Announces what is missing, if there is room for all of it, and says whether anything still is.
+fn announce(queue: &mut Queue<'_>, gaps: &mut Gaps, account: &mut FeedAccount) {
+    if !gaps.is_empty() && queue.fits(gaps.size(), Priority::High) {
+        gaps.take(|record| {
+            // There is room; should there be none after all, the counts still have the loss.
+            let _ = queue.push(record, Kind::Lost, Priority::High, account);
+        });
     }
-    gaps.take(|record| {
-        // There is room; should there be none after all, the counts still have the loss.
-        let _ = ring.push(record, Priority::High);
-    });
-    true
-}
-
-/// Where a read puts records. Write-only: the client may change the memory at any time.
-pub trait Output {
-    /// Bytes that are left.
-    fn room(&self) -> usize;
-    /// Adds a record, of at most [`Self::room`] bytes.
-    fn push(&mut self, record: &[u8]);
-}
-
-/// The reads' end of a session.
-pub struct Reader<'r> {
-    ring: session::Consumer<'r>,
-    delivered: PerKind,
-}
-
-impl<'r> Reader<'r> {
-    /// Nothing was read yet.
-    pub fn new(ring: session::Consumer<'r>) -> Self {
-        Self {
-            ring,
-            delivered: [0; KIND_SLOTS],
-        }
-    }
-
-    /// Is there nothing to read?
-    pub fn is_empty(&mut self) -> bool {
-        self.ring.peek().is_none()
-    }
-
-    /// Moves whole records to `out`, as many as fit. One of [`MAX_RECORD_SIZE`] always takes one.
-    pub fn read(&mut self, out: &mut impl Output) {
-        while let Some(record) = self.ring.peek() {
-            if record.len() > out.room() {
-                break;
-            }
-            out.push(&record);
-            let header = RecordHeader::read_from_prefix(&record);
-            if let Ok((header, _)) = header
-                && let Some(kind) = Kind::from_wire(header.kind)
-                && kind != Kind::Lost
-            {
-                add(&mut self.delivered, kind, 1);
-            }
-            record.release();
-        }
-    }
-
-    /// Events that reads have carried away.
-    pub const fn delivered(&self) -> &PerKind {
-        &self.delivered
-    }
-
-    /// Of what `feed` put into the ring, what is still there.
-    pub fn queued(&self, feed: &FeedAccount) -> PerKind {
-        difference(&feed.queued, &self.delivered)
-    }
+    queue.say(state::GAP, !gaps.is_empty());
 }
 
 const _: () = assert!(reserve(ntwatch_protocol::configure::MIN_RING_SIZE as usize) > 0);

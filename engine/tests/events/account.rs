@@ -1,11 +1,13 @@
 //! What becomes of events that nobody wants, or for which there is no room.
 
+use crate::client::{TRANSPORTS, Transport};
 use crate::machine::Machine;
 use crate::sources::{load, open};
 use crate::wish::Wish;
 use crate::{CAPTURE_RING, SESSION_RING, records, wide};
 use ntwatch_engine::account::{of, sum};
 use ntwatch_engine::process_table::ProcessId;
+use ntwatch_engine::session::FeedAccount;
 use ntwatch_protocol::access::process::{QUERY_INFORMATION, TERMINATE};
 use ntwatch_protocol::configure::{AccessMasks, Selector, selector};
 use ntwatch_protocol::lost::stage;
@@ -27,64 +29,89 @@ fn starts_and_exits_are_captured_for_whoever_listens_to_anything() {
     machine.start(8, 1, "");
     machine.work_to_the_end();
     assert!(machine.read(session, MAX_RECORD_SIZE).is_empty());
-    let account = machine.feeds.feed(session).unwrap().account();
+    let account = machine.account(session);
     assert_eq!(of(&account.filtered, Kind::ProcessStart), 1);
 }
 
 #[test]
 fn a_full_session_ring_loses_the_newest_and_says_so_where_they_are_missing() {
-    let mut machine = Machine::new(1 << 20);
-    let session = machine.listen(1 << 12, &Wish::everything());
-    for key in 0..100 {
-        machine.start(8, key, "");
+    for transport in TRANSPORTS {
+        let mut machine = Machine::new(1 << 20);
+        let session = machine.listen_by(transport, 1 << 12, &Wish::everything());
+        for key in 0..100 {
+            machine.start(8, key, "");
+        }
+        machine.work_to_the_end();
+        let first = machine.read(session, MAX_RECORD_SIZE);
+        let told = records(&first).len() as u64;
+        let rest = machine.read(session, MAX_RECORD_SIZE);
+        let [Record::Lost(lost)] = records(&rest)[..] else {
+            panic!("{transport:?}: the announcement alone, without waiting for an event");
+        };
+        assert_eq!(lost.stage, stage::SESSION);
+        assert_eq!(of(&lost.counts, Kind::ProcessStart), 100 - told);
+        assert_eq!(lost.first_seq, FIRST_SEQ + told);
+        assert_eq!(lost.last_seq, FIRST_SEQ + 99);
+        machine.assert_balanced();
     }
-    machine.work_to_the_end();
-    let first = machine.read(session, MAX_RECORD_SIZE);
-    let told = records(&first).len() as u64;
-    let rest = machine.read(session, MAX_RECORD_SIZE);
-    let [Record::Lost(lost)] = records(&rest)[..] else {
-        panic!("the announcement alone, without waiting for an event");
-    };
-    assert_eq!(lost.stage, stage::SESSION);
-    assert_eq!(of(&lost.counts, Kind::ProcessStart), 100 - told);
-    assert_eq!(lost.first_seq, FIRST_SEQ + told);
-    assert_eq!(lost.last_seq, FIRST_SEQ + 99);
-    machine.assert_balanced();
 }
 
 #[test]
 fn a_full_capture_ring_is_announced_to_every_session_that_wants_the_kind() {
-    let mut machine = Machine::new(1 << 12);
-    let all = machine.listen(SESSION_RING, &Wish::everything());
-    let exits = machine.listen(SESSION_RING, &Wish::only(Kind::ProcessExit.bit()));
-    for key in 0..100 {
-        machine.start(8, key, "");
+    for transport in TRANSPORTS {
+        let mut machine = Machine::new(1 << 12);
+        let all = machine.listen_by(transport, SESSION_RING, &Wish::everything());
+        let exits = Wish::only(Kind::ProcessExit.bit());
+        let exits = machine.listen_by(transport, SESSION_RING, &exits);
+        for key in 0..100 {
+            machine.start(8, key, "");
+        }
+        machine.work_to_the_end();
+        machine.start(8, 100, "");
+        machine.work_to_the_end();
+        let lost = of(&machine.capture.account().lost(), Kind::ProcessStart);
+        assert!(lost > 0);
+        let bytes = machine.read(all, MAX_RECORD_SIZE);
+        let [
+            ..,
+            Record::ProcessStart(before),
+            Record::Lost(gap),
+            Record::ProcessStart(after),
+        ] = records(&bytes)[..]
+        else {
+            panic!("{transport:?}: the gap before the first event after it");
+        };
+        assert_eq!(
+            (gap.stage, of(&gap.counts, Kind::ProcessStart)),
+            (stage::CAPTURE, lost)
+        );
+        assert_eq!(
+            (gap.first_seq, gap.last_seq),
+            (before.header.seq, after.header.seq)
+        );
+        assert!(machine.read(exits, MAX_RECORD_SIZE).is_empty());
+        machine.assert_balanced();
     }
-    machine.work_to_the_end();
-    machine.start(8, 100, "");
-    machine.work_to_the_end();
-    let lost = of(&machine.capture.account().lost(), Kind::ProcessStart);
-    assert!(lost > 0);
-    let bytes = machine.read(all, MAX_RECORD_SIZE);
-    let [
-        ..,
-        Record::ProcessStart(before),
-        Record::Lost(gap),
-        Record::ProcessStart(after),
-    ] = records(&bytes)[..]
-    else {
-        panic!("the gap before the first event after it");
-    };
-    assert_eq!(
-        (gap.stage, of(&gap.counts, Kind::ProcessStart)),
-        (stage::CAPTURE, lost)
-    );
-    assert_eq!(
-        (gap.first_seq, gap.last_seq),
-        (before.header.seq, after.header.seq)
-    );
-    assert!(machine.read(exits, MAX_RECORD_SIZE).is_empty());
-    machine.assert_balanced();
+}
+
+#[test]
+fn what_a_client_has_read_is_delivered_at_once() {
+    for transport in TRANSPORTS {
+        let mut machine = Machine::new(CAPTURE_RING);
+        let session = machine.listen_by(transport, SESSION_RING, &Wish::everything());
+        for key in 0..10 {
+            machine.exit(8, key);
+        }
+        machine.work_to_the_end();
+        let exits = |account: &FeedAccount| {
+            [account.delivered, account.queued].map(|counts| of(&counts, Kind::ProcessExit))
+        };
+        assert_eq!(exits(machine.account(session)), [0, 10], "{transport:?}");
+        let some = machine.read(session, 500);
+        let read = records(&some).len() as u64;
+        assert!(0 < read && read < 10);
+        assert_eq!(exits(machine.account(session)), [read, 10 - read]);
+    }
 }
 
 #[test]
@@ -113,7 +140,7 @@ enum Step {
         session: usize,
         room: usize,
     },
-    Open(Wish),
+    Open(Transport, Wish),
     Change {
         session: usize,
         wish: Wish,
@@ -161,6 +188,10 @@ fn wish() -> impl Strategy<Value = Wish> {
     )
 }
 
+fn transport() -> impl Strategy<Value = Transport> {
+    prop::sample::select(&TRANSPORTS[..])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let kind = prop::sample::select(&Kind::EVENTS[..]);
     let happens = (kind, process(), process(), 0usize..300);
@@ -168,7 +199,7 @@ fn step() -> impl Strategy<Value = Step> {
         9 => happens.prop_map(|(what, id, other, length)| Step::Happens { what, id, other, length }),
         3 => (1usize..20).prop_map(|records| Step::Work { records }),
         2 => (0usize..3, 0usize..4000).prop_map(|(session, room)| Step::Read { session, room }),
-        1 => wish().prop_map(Step::Open),
+        1 => (transport(), wish()).prop_map(|(transport, wish)| Step::Open(transport, wish)),
         1 => (0usize..3, wish()).prop_map(|(session, wish)| Step::Change { session, wish }),
     ]
 }
@@ -190,8 +221,8 @@ proptest! {
                     let bytes = machine.read(session, room);
                     read[session].extend(bytes);
                 }
-                Step::Open(wish) if read.len() < 3 => {
-                    machine.listen(1 << 12, &wish);
+                Step::Open(transport, wish) if read.len() < 3 => {
+                    machine.listen_by(transport, 1 << 12, &wish);
                     read.push(Vec::new());
                 }
                 Step::Change { session, wish } if session < read.len() => {
@@ -225,9 +256,9 @@ proptest! {
                 }
                 last_seq = header.seq;
             }
-            let feed = machine.feeds.feed(session).unwrap();
-            prop_assert_eq!(&events, machine.readers[session].delivered());
-            prop_assert_eq!(announced, feed.account().lost);
+            let account = machine.account(session);
+            prop_assert_eq!(events, account.delivered);
+            prop_assert_eq!(announced, account.lost);
         }
         prop_assert_eq!(machine.unload(), 0, "references are all given back");
     }

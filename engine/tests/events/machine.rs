@@ -1,44 +1,28 @@
 //! A machine to run the engine on: rings in ordinary memory, a Windows that knows little, and
 //! sessions that remember what they read.
 
+use crate::client::{Client, Transport, connect, words};
 use crate::windows::Windows;
 use crate::wish::Wish;
 use crate::{NOW, upcase, wide};
-use ntwatch_engine::account::{of, sum};
+use ntwatch_engine::account::sum;
 use ntwatch_engine::capture::{
     self, Capture, HandleOpen, ImageLoad, ProcessExit, ProcessStart, ThreadExit, ThreadStart,
 };
-use ntwatch_engine::feeds::Feeds;
+use ntwatch_engine::feeds::{Feeds, SessionSet};
 use ntwatch_engine::process_table::ProcessId;
-use ntwatch_engine::session::{self, Output, Reader};
+use ntwatch_engine::session::FeedAccount;
 use ntwatch_engine::worker::{Pause, Worker, discard};
 use ntwatch_protocol::handle::flags;
 use ntwatch_protocol::record::{Kind, PerKind};
-use ntwatch_ring::{CaptureRing, SessionRing};
+use ntwatch_ring::CaptureRing;
 use std::cell::Cell;
-
-/// The buffer of a read.
-pub(crate) struct Buffer {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) room: usize,
-}
-
-impl Output for Buffer {
-    fn room(&self) -> usize {
-        self.room - self.bytes.len()
-    }
-
-    fn push(&mut self, record: &[u8]) {
-        self.bytes.extend_from_slice(record);
-    }
-}
 
 /// The process that starts others.
 pub(crate) const SYSTEM: ProcessId = ProcessId { pid: 4, key: 1 };
 
-fn words(bytes: usize) -> &'static mut [u64] {
-    vec![0; bytes / 8].leak()
-}
+/// What a client that waits for much waits for, in bytes.
+pub(crate) const WAKE_BYTES: u64 = 1024;
 
 /// See the module.
 pub(crate) struct Machine {
@@ -48,7 +32,9 @@ pub(crate) struct Machine {
     called: Cell<bool>,
     worker: Worker,
     pub(crate) feeds: Feeds<'static>,
-    pub(crate) readers: Vec<Reader<'static>>,
+    pub(crate) clients: Vec<Client>,
+    /// How often each client was to be woken.
+    pub(crate) wakes: Vec<u32>,
     /// What the callbacks were shown while somebody listened.
     pub(crate) shown: PerKind,
 }
@@ -63,19 +49,28 @@ impl Machine {
             called: Cell::new(false),
             worker: Worker::new().unwrap(),
             feeds: Feeds::new(),
-            readers: Vec::new(),
+            clients: Vec::new(),
+            wakes: Vec::new(),
             shown: PerKind::default(),
         }
     }
 
     /// Opens and configures a session; gives back its number.
     pub(crate) fn listen(&mut self, ring_size: usize, wish: &Wish) -> usize {
-        let ring = SessionRing::new(words(ring_size), session::reserve(ring_size)).unwrap();
-        let ring = Box::leak(Box::new(ring));
-        let number = self.readers.len();
-        let feed = self.feeds.feed(number).unwrap();
-        feed.open(wish.filter(), ring.producer().unwrap());
-        self.readers.push(Reader::new(ring.consumer().unwrap()));
+        self.listen_by(Transport::Read, ring_size, wish)
+    }
+
+    pub(crate) fn listen_by(
+        &mut self,
+        transport: Transport,
+        ring_size: usize,
+        wish: &Wish,
+    ) -> usize {
+        let (queue, client) = connect(transport, ring_size);
+        let number = self.clients.len();
+        self.feeds.feed(number).unwrap().open(wish.filter(), queue);
+        self.clients.push(client);
+        self.wakes.push(0);
         self.capture.listen(&self.feeds.listening(), NOW - 2);
         number
     }
@@ -207,19 +202,23 @@ impl Machine {
             return;
         }
         let mut left = records;
+        let mut concerned = SessionSet::default();
         let pause = self.worker.run(
             self.ring.consumer().unwrap(),
             &self.capture,
             &self.windows,
             || NOW,
-            |news| {
-                let _ = self.feeds.tell(news, upcase);
-            },
+            |news| concerned.merge(self.feeds.tell(news, upcase)),
             || {
                 left -= 1;
                 left != 0
             },
         );
+        for session in concerned.iter() {
+            let feed = self.feeds.feed(session).unwrap();
+            let is_mapped = matches!(self.clients[session], Client::Maps(_));
+            self.wakes[session] += u32::from(is_mapped && feed.must_wake(WAKE_BYTES));
+        }
         if pause == Pause::More {
             self.called.set(true);
         }
@@ -231,16 +230,17 @@ impl Machine {
         }
     }
 
-    /// What a read of `room` bytes brings, and the announcements it makes room for.
+    /// What a client reads into `room` bytes, and the announcements it makes room for.
     pub(crate) fn read(&mut self, session: usize, room: usize) -> Vec<u8> {
-        let mut buffer = Buffer {
-            bytes: Vec::new(),
-            room,
-        };
-        self.readers[session].read(&mut buffer);
-        let feed = self.feeds.feed(session).unwrap();
-        let _ = feed.announce();
-        buffer.bytes
+        let (bytes, made_room) = self.clients[session].read(room);
+        if made_room {
+            self.feeds.feed(session).unwrap().announce();
+        }
+        bytes
+    }
+
+    pub(crate) fn account(&mut self, session: usize) -> &FeedAccount {
+        self.feeds.feed(session).unwrap().account()
     }
 
     /// What is left at unload.
@@ -259,21 +259,15 @@ impl Machine {
             sum(&account.captured(), &account.lost()),
             "offered = captured + lost in capture"
         );
-        for (number, reader) in self.readers.iter().enumerate() {
-            let feed = self.feeds.feed(number).unwrap();
-            let counts = feed.account();
-            let queued = reader.queued(counts);
-            for kind in Kind::EVENTS {
-                assert_eq!(
-                    of(&counts.captured, kind),
-                    of(reader.delivered(), kind)
-                        + of(&counts.filtered, kind)
-                        + of(&counts.lost, kind)
-                        + of(&queued, kind),
-                    "captured = delivered + filtered + lost + queued, {}",
-                    kind.name()
-                );
-            }
+        for session in 0..self.clients.len() {
+            let account = self.account(session);
+            let kept = sum(&account.delivered, &account.queued);
+            let left_out = sum(&account.filtered, &account.lost);
+            assert_eq!(
+                account.captured,
+                sum(&kept, &left_out),
+                "captured = delivered + filtered + lost + queued"
+            );
         }
     }
 }

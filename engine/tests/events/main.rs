@@ -1,8 +1,10 @@
 //! What becomes of an event on its way from a callback to a read.
 
 mod account;
+mod client;
 mod filters;
 mod machine;
+mod mapped;
 mod process;
 mod sources;
 mod windows;
