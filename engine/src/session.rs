@@ -159,6 +159,7 @@ impl<'r> Feed<'r> {
     /// Is a client that reads in place to be woken, for what it was offered since this was last
     /// asked? One that waits for much, at `wake_bytes`. Announces what is missing, or says in the
     /// ring that something is.
+    #[must_use = "a client that is not woken sleeps on"]
     pub fn must_wake(&mut self, wake_bytes: u64) -> bool {
         self.announce();
         match &mut self.open {
