@@ -123,6 +123,7 @@ implement! {
     WdfRequestGetRequestorProcessId => request::get_requestor_process_id,
     WdfRequestGetStatus => request::get_status,
     WdfRequestIsCanceled => request::is_canceled,
+    WdfRequestIsFrom32BitProcess => request::is_from_32_bit_process,
     WdfRequestMarkCancelable => request::mark_cancelable,
     WdfRequestMarkCancelableEx => request::mark_cancelable_ex,
     WdfRequestRequeue => request::requeue,

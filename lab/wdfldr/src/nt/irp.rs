@@ -9,7 +9,7 @@ use windows_sys::Wdk::Foundation::{
     DEVICE_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IO_STACK_LOCATION_0, IRP, MDL,
 };
 use windows_sys::Wdk::System::SystemServices::{
-    IoReleaseCancelSpinLock, IofCompleteRequest, SL_PENDING_RETURNED,
+    IoIs32bitProcess, IoReleaseCancelSpinLock, IofCompleteRequest, SL_PENDING_RETURNED,
 };
 use windows_sys::Win32::Foundation::NTSTATUS;
 
@@ -166,6 +166,12 @@ impl Irp {
     pub(crate) fn requestor_mode(self) -> i8 {
         // SAFETY: the IRP is ours.
         unsafe { (*self.as_ptr()).RequestorMode }
+    }
+
+    /// Is it from a 32-bit process on a 64-bit system? At most DISPATCH_LEVEL.
+    pub(crate) fn is_from_32_bit_process(self) -> bool {
+        // SAFETY: the IRP is ours.
+        unsafe { IoIs32bitProcess(self.as_ptr()) }
     }
 
     fn status_member(self) -> *mut NTSTATUS {

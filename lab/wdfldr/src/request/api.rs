@@ -97,6 +97,17 @@ pub(crate) unsafe extern "system" fn get_requestor_mode(
         .requestor_mode()
 }
 
+pub(crate) unsafe extern "system" fn is_from_32_bit_process(
+    _: PWDF_DRIVER_GLOBALS,
+    request: WDFREQUEST,
+) -> BOOLEAN {
+    // SAFETY: the driver's handle.
+    unsafe { object::object::<Request>(request) }
+        .irp()
+        .is_from_32_bit_process()
+        .into()
+}
+
 pub(crate) unsafe extern "system" fn get_requestor_process_id(
     _: PWDF_DRIVER_GLOBALS,
     request: WDFREQUEST,

@@ -23,6 +23,21 @@ const DO_DEVICE_INITIALIZING: u32 = 0x80;
 
 thread_local!(static IRQL: Cell<u8> = const { Cell::new(0) });
 
+thread_local!(static IN_32_BIT_PROCESS: Cell<bool> = const { Cell::new(false) });
+
+/// Runs `body` in a 32-bit process.
+pub(super) fn in_32_bit_process<R>(body: impl FnOnce() -> R) -> R {
+    let before = IN_32_BIT_PROCESS.replace(true);
+    let result = body();
+    IN_32_BIT_PROCESS.set(before);
+    result
+}
+
+#[unsafe(no_mangle)]
+extern "system" fn IoIs32bitProcess(_: *const IRP) -> bool {
+    IN_32_BIT_PROCESS.get()
+}
+
 /// Runs `body` at DISPATCH_LEVEL.
 pub(super) fn at_dispatch<R>(body: impl FnOnce() -> R) -> R {
     let before = IRQL.replace(DISPATCH_LEVEL);

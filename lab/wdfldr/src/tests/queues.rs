@@ -323,6 +323,31 @@ fn a_request_seen_in_the_callers_context_is_enqueued_or_completed_there() {
 }
 
 #[test]
+fn a_request_tells_whether_its_process_is_a_32_bit_one_where_it_came_in() {
+    unsafe extern "system" fn in_caller_context(_: WDFDEVICE, request: WDFREQUEST) {
+        let narrow = wdf!(WdfRequestIsFrom32BitProcess(NO_GLOBALS, request));
+        let information = narrow.into();
+        wdf!(WdfRequestCompleteWithInformation(
+            NO_GLOBALS,
+            request,
+            STATUS_SUCCESS,
+            information
+        ));
+    }
+    let options = DeviceOptions {
+        in_caller_context: Some(in_caller_context),
+        ..DeviceOptions::default()
+    };
+    let machine = Machine::start(&options);
+    let file = machine.open();
+    let narrow = kernel::in_32_bit_process(|| file.control(4));
+    assert_eq!(narrow.end(), Some((STATUS_SUCCESS, 1)));
+    assert_eq!(file.control(4).end(), Some((STATUS_SUCCESS, 0)));
+    file.close();
+    machine.driver.unload();
+}
+
+#[test]
 fn a_device_without_a_queue_refuses_requests() {
     let machine = Machine::start(&DeviceOptions::default());
     let file = machine.open();
