@@ -8,9 +8,10 @@ use crate::wdf::device::Device;
 use crate::wdf::request::Request;
 use ntwatch_protocol::configure::Configure;
 use ntwatch_protocol::ioctl::{
-    CONFIGURE, GET_STATS, GET_VERSION, PROTECT_ADD, PROTECT_LIST, PROTECT_REMOVE, READ_EVENTS,
-    SHUTDOWN, STATUS_PRIVILEGE_NOT_HELD, Version,
+    CONFIGURE, GET_STATS, GET_VERSION, MAP_RING, PROTECT_ADD, PROTECT_LIST, PROTECT_REMOVE,
+    READ_EVENTS, SHUTDOWN, STATUS_NOT_SUPPORTED, STATUS_PRIVILEGE_NOT_HELD, Version,
 };
+use ntwatch_protocol::mapped::{MapRing, MappedRing};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
 use wdk_sys::{
@@ -20,18 +21,23 @@ use wdk_sys::{
 
 /// Page "EVT_WDF_IO_IN_CALLER_CONTEXT". In the thread that asks; PASSIVE_LEVEL for user mode's.
 ///
-/// The one place where the caller's privileges can be asked about. Whatever the queue hands out
-/// has passed here, so nothing needs to be noted in the request. N.B. Kernel mode's come at up to
-/// DISPATCH_LEVEL, and in whatever thread: none of them is let to the rules.
+/// The one place where the caller's privileges can be asked about, and where it can be given
+/// handles. Whatever the queue hands out has passed here, so nothing needs to be noted in the
+/// request. N.B. Kernel mode's come at up to DISPATCH_LEVEL, and in whatever thread: none of them
+/// is let to the rules, or gets a handle.
 pub(crate) unsafe extern "C" fn evt_io_in_caller_context(device: WDFDEVICE, request: WDFREQUEST) {
     // SAFETY: the framework leaves it to us to complete the request or to hand it on.
     let Some(request) = (unsafe { Request::new(request) }) else {
         return;
     };
-    if let Some(PROTECT_ADD | PROTECT_REMOVE | PROTECT_LIST) = request.control_code()
-        && !(request.is_from_user_mode() && has_debug_privilege())
-    {
-        return request.complete(STATUS_PRIVILEGE_NOT_HELD as NTSTATUS);
+    match request.control_code() {
+        Some(PROTECT_ADD | PROTECT_REMOVE | PROTECT_LIST)
+            if !(request.is_from_user_mode() && has_debug_privilege()) =>
+        {
+            return request.complete(STATUS_PRIVILEGE_NOT_HELD as NTSTATUS);
+        }
+        Some(MAP_RING) => return map_ring(request),
+        _ => {}
     }
     // SAFETY: our device.
     let device = unsafe { Device::new(device) };
@@ -66,16 +72,17 @@ fn device_control(request: Request, code: u32, input_length: usize, output_lengt
         CONFIGURE | PROTECT_ADD | PROTECT_REMOVE | SHUTDOWN if output_length != 0 => {
             request.complete(STATUS_INVALID_PARAMETER);
         }
-        CONFIGURE | PROTECT_ADD | PROTECT_REMOVE if input_length == 0 => {
-            request.complete(STATUS_INVALID_PARAMETER);
-        }
         GET_VERSION => request.complete_with(|answer| *answer = version()),
         CONFIGURE => {
             let result = configure(session, &request);
             complete(request, result);
         }
         READ_EVENTS => session.read(request),
-        GET_STATS => request.complete_with(|stats| session.stats(stats)),
+        GET_STATS => {
+            // A client that reads in place has made room of which nobody was told.
+            session.serve();
+            request.complete_with(|stats| session.stats(stats));
+        }
         PROTECT_ADD => {
             let result = protect::add(session, &request);
             complete(request, result);
@@ -106,6 +113,28 @@ fn configure(session: &Session, request: &Request) -> Result<(), NTSTATUS> {
     let input = request.input_buffer()?;
     let configure = Configure::parse(input).map_err(|_| STATUS_INVALID_PARAMETER)?;
     session.configure(&configure)
+}
+
+/// In a thread of the process that asks.
+fn map_ring(request: Request) {
+    match mapped_ring(&request) {
+        Ok(mapped) => request.complete_with(|answer| *answer = mapped),
+        Err(status) => request.complete(status),
+    }
+}
+
+fn mapped_ring(request: &Request) -> Result<MappedRing, NTSTATUS> {
+    if !request.is_from_user_mode() || request.is_from_32_bit_process() {
+        return Err(STATUS_NOT_SUPPORTED as NTSTATUS);
+    }
+    let wanted: MapRing = request.input()?;
+    // Before there are handles that nobody would learn of.
+    let _ = request.output_buffer(size_of::<MappedRing>())?;
+    if !wanted.is_valid() {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    let session = request.file().and_then(session::of_file);
+    session.ok_or(STATUS_INVALID_HANDLE)?.map_ring(&wanted)
 }
 
 fn version() -> Version {

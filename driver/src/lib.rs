@@ -5,7 +5,8 @@
 //!   stand among other drivers'; [`worker`]: what runs later, in a system thread, and [`facts`] what
 //!   it finds out.
 //! - [`device`] and [`ioctl`]: the control device and its requests; [`session`]: what belongs to
-//!   one handle; [`protect`]: the rules that it may add.
+//!   one handle, with a ring that is [`pooled`] or [`mapped`]; [`protect`]: the rules that it may
+//!   add.
 //! - [`state`]: what all of them share.
 //! - [`nt`] and [`wdf`]: the kernel and the framework, wrapped. `unsafe` elsewhere is for what only
 //!   the caller knows: what a callback is handed, and how long shared memory lives.
@@ -20,7 +21,9 @@ mod facts;
 mod handle;
 mod image;
 mod ioctl;
+mod mapped;
 mod nt;
+mod pooled;
 mod process;
 mod protect;
 mod session;

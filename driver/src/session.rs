@@ -2,11 +2,13 @@
 //!
 //! A read always goes to the queue of pended reads first; then [`Session::serve`] looks whether
 //! there is a reason to complete it at once. So it does not matter whether an event, the end of
-//! the handle or SHUTDOWN comes before the read or after it.
+//! the handle or SHUTDOWN comes before the read or after it. A client that reads in place sleeps
+//! instead, and is woken there.
 
 use crate::facts::upcase;
-use crate::nt::pool::{InPool, Pool};
+use crate::mapped::Mapped;
 use crate::nt::push_lock::PushLock;
+use crate::pooled::Pooled;
 use crate::state::STATE;
 use crate::wdf::file::File;
 use crate::wdf::request::Request;
@@ -15,12 +17,11 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use ntwatch_engine::OutOfMemory;
 use ntwatch_engine::account::sum;
 use ntwatch_engine::filter::Filter;
-use ntwatch_engine::session::{self, Reader};
-use ntwatch_protocol::configure::{Configure, DEFAULT_RING_SIZE};
+use ntwatch_engine::session::Queue;
+use ntwatch_protocol::configure::Configure;
 use ntwatch_protocol::ioctl::{MAX_PENDED_READS, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, Stats};
+use ntwatch_protocol::mapped::{MapRing, MappedRing};
 use ntwatch_protocol::record::MAX_RECORD_SIZE;
-use ntwatch_ring::SessionRing;
-use ntwatch_ring::session::Producer;
 use wdk_sys::{
     NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
     STATUS_SUCCESS, WDFFILEOBJECT__,
@@ -35,14 +36,16 @@ pub(crate) struct Session {
     /// The handle is closed; its last requests are on their way out.
     is_closed: AtomicBool,
     pended_reads: AtomicU32,
-    /// From the first CONFIGURE on.
+    /// From MAP_RING or the first CONFIGURE on.
     events: PushLock<Option<Events>>,
 }
 
-/// The reads' end of a configured session. Dropped in this order: the reader uses the ring.
-struct Events {
-    reader: Reader<'static>,
-    ring: InPool<SessionRing<'static>>,
+/// How a session's events come to its client.
+enum Events {
+    /// By reads.
+    Pooled(Pooled),
+    /// In place.
+    Mapped(Mapped),
 }
 
 /// A read that can be completed, and how.
@@ -107,32 +110,60 @@ impl Session {
         let filter =
             Filter::new(configure, upcase).map_err(|OutOfMemory| STATUS_INSUFFICIENT_RESOURCES)?;
         let mut events = self.events.lock();
-        if STATE.is_shut_down() {
-            return Err(STATUS_SHUTDOWN as NTSTATUS);
+        if let Some(status) = self.ended() {
+            return Err(status);
         }
-        if let Some(events) = &*events {
-            let wanted = configure.ring_size as usize;
-            if wanted != 0 && wanted != events.ring_size() {
-                return Err(STATUS_INVALID_DEVICE_STATE);
-            }
-        }
-        let producer = match &*events {
-            Some(_) => None,
+        let queue = match &mut *events {
             None => {
-                let (new, producer) = Events::new(configure.ring_size)?;
-                *events = Some(new);
-                Some(producer)
+                let (pooled, queue) = Pooled::new(configure.ring_size)?;
+                *events = Some(Events::Pooled(pooled));
+                Some(queue)
+            }
+            Some(events) => {
+                let wanted = configure.ring_size as usize;
+                if wanted != 0 && wanted != events.ring_size() {
+                    return Err(STATUS_INVALID_DEVICE_STATE);
+                }
+                events.take_queue()
             }
         };
         let mut feeds = STATE.feeds.lock();
         if let Some(feed) = feeds.feed(self.number) {
-            match producer {
-                Some(producer) => feed.open(filter, producer),
+            match queue {
+                Some(queue) => feed.open(filter, queue),
                 None => feed.set_filter(filter),
             }
         }
         STATE.listen(&feeds);
         Ok(())
+    }
+
+    /// Makes the ring that `wanted`, which is valid, asks for, one that the client reads in place.
+    /// In a thread of the process that asks.
+    pub(crate) fn map_ring(&self, wanted: &MapRing) -> Result<MappedRing, NTSTATUS> {
+        let mut events = self.events.lock();
+        if let Some(status) = self.ended() {
+            return Err(status);
+        }
+        if events.is_some() {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        }
+        let (mapped, answer) = Mapped::new(wanted)?;
+        *events = Some(Events::Mapped(mapped));
+        Ok(answer)
+    }
+
+    /// What requests are answered once nothing more is to come. Whoever sees nothing here with the
+    /// lock of [`Self::events`] held is seen by whoever ends the session: they [serve](Self::serve)
+    /// it after that.
+    fn ended(&self) -> Option<NTSTATUS> {
+        if self.is_closed() {
+            Some(STATUS_CANCELLED)
+        } else if STATE.is_shut_down() {
+            Some(STATUS_SHUTDOWN as NTSTATUS)
+        } else {
+            None
+        }
     }
 
     /// Pends `request`, and completes it if there is a reason to.
@@ -155,9 +186,9 @@ impl Session {
         if STATE.is_shut_down() {
             return Err(STATUS_SHUTDOWN as NTSTATUS);
         }
-        if self.events.lock().is_none() {
+        let Some(Events::Pooled(_)) = *self.events.lock() else {
             return Err(STATUS_INVALID_DEVICE_STATE);
-        }
+        };
         // Makes the system addresses as well, which can fail now but not later.
         let _ = request.output_buffer(MAX_RECORD_SIZE)?;
         let one_more = |pended: u32| (pended < MAX_PENDED_READS).then_some(pended.wrapping_add(1));
@@ -179,8 +210,12 @@ impl Session {
         request.complete(STATUS_CANCELLED);
     }
 
-    /// Completes pended reads as long as there is a reason to.
+    /// Completes pended reads as long as there is a reason to, or wakes a client that reads in
+    /// place if there is one.
     pub(crate) fn serve(&self) {
+        if let Some(Events::Mapped(mapped)) = &*self.events.lock() {
+            return self.wake(mapped);
+        }
         while let Some(completion) = self.next_completion() {
             let Completion {
                 request,
@@ -193,14 +228,10 @@ impl Session {
 
     fn next_completion(&self) -> Option<Completion> {
         let mut events = self.events.lock();
-        let ended = if self.is_closed() {
-            Some(STATUS_CANCELLED)
-        } else if STATE.is_shut_down() {
-            Some(STATUS_SHUTDOWN as NTSTATUS)
-        } else {
-            None
+        let ended = self.ended();
+        let Some(Events::Pooled(Pooled { reader, .. })) = &mut *events else {
+            return None;
         };
-        let reader = &mut events.as_mut()?.reader;
         if ended.is_none() && reader.is_empty() {
             return None;
         }
@@ -230,8 +261,27 @@ impl Session {
     /// There is room now for what could not be announced before.
     fn announce(&self) {
         if let Some(feed) = STATE.feeds.lock().feed(self.number) {
-            let _ = feed.announce();
+            feed.announce();
         }
+    }
+
+    fn wake(&self, mapped: &Mapped) {
+        let has_ended = self.ended().is_some();
+        let must_wake = match STATE.feeds.lock().feed(self.number) {
+            Some(feed) if has_ended => {
+                feed.end();
+                true
+            }
+            Some(feed) => feed.must_wake(mapped.wake_bytes()),
+            None => false,
+        };
+        if must_wake {
+            mapped.wake();
+        }
+    }
+
+    fn is_mapped(&self) -> bool {
+        matches!(*self.events.lock(), Some(Events::Mapped(_)))
     }
 
     /// Says in `stats`, which is zero, what this session and the driver as a whole have counted.
@@ -246,6 +296,8 @@ impl Session {
         stats.next_seq = STATE.feeds.lock().next_seq();
         let is_open = |session: &&Session| session.file().is_some();
         stats.sessions = STATE.sessions.iter().filter(is_open).count() as u32;
+        let is_mapped = |session: &&Session| session.is_mapped();
+        stats.mapped_sessions = STATE.sessions.iter().filter(is_mapped).count() as u32;
         stats.capture_ring_size = STATE.ring.get().map_or(0, |ring| ring.capacity() as u32);
     }
 
@@ -256,13 +308,17 @@ impl Session {
         let (Some(events), Some(feed)) = (&*events, feeds.feed(self.number)) else {
             return;
         };
+        if feed.filter().is_none() {
+            // Not configured yet: the account is that of whoever had the place before.
+            return;
+        }
         let account = feed.account();
         stats.session_ring_size = events.ring_size() as u32;
         stats.session_captured = account.captured;
         stats.filtered = account.filtered;
         stats.session_lost = account.lost;
-        stats.delivered = *events.reader.delivered();
-        stats.queued = events.reader.queued(account);
+        stats.delivered = account.delivered;
+        stats.queued = account.queued;
     }
 
     /// The handle is closed: its rules end, and requests that come late are canceled. The framework
@@ -294,27 +350,18 @@ impl Session {
 }
 
 impl Events {
-    /// The reads' end of a session with a ring of `size` bytes (0: the default), and the worker's.
-    fn new(size: u32) -> Result<(Self, Producer<'static>), NTSTATUS> {
-        let size = match size {
-            0 => DEFAULT_RING_SIZE as usize,
-            size => size as usize,
-        };
-        let ring = InPool::new(Pool::Paged, size, |words| {
-            SessionRing::new(words, session::reserve(size)).ok()
-        })?;
-        // SAFETY: `Events` drops its reader before the ring, and `Session::close` closes the feed,
-        // which has the producer, before both.
-        let lent = unsafe { ring.get() };
-        let (Some(producer), Some(consumer)) = (lent.producer(), lent.consumer()) else {
-            return Err(STATUS_INVALID_DEVICE_STATE);
-        };
-        let reader = Reader::new(consumer);
-        Ok((Self { reader, ring }, producer))
+    fn ring_size(&self) -> usize {
+        match self {
+            Self::Pooled(pooled) => pooled.ring_size(),
+            Self::Mapped(mapped) => mapped.ring_size(),
+        }
     }
 
-    fn ring_size(&self) -> usize {
-        // SAFETY: used here alone.
-        unsafe { self.ring.get() }.capacity()
+    /// The worker's end, if the worker has not got it yet.
+    const fn take_queue(&mut self) -> Option<Queue<'static>> {
+        match self {
+            Self::Pooled(_) => None,
+            Self::Mapped(mapped) => mapped.take_queue(),
+        }
     }
 }

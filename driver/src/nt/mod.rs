@@ -2,6 +2,7 @@
 
 pub(crate) mod critical_region;
 pub(crate) mod debug;
+pub(crate) mod event;
 mod handle;
 pub(crate) mod image_notify;
 pub(crate) mod object;
@@ -13,12 +14,15 @@ pub(crate) mod process;
 pub(crate) mod process_handle;
 pub(crate) mod process_notify;
 pub(crate) mod push_lock;
+pub(crate) mod section;
+mod security_descriptor;
 pub(crate) mod thread;
 pub(crate) mod thread_handle;
 pub(crate) mod thread_notify;
 pub(crate) mod time;
 pub(crate) mod token;
 pub(crate) mod unicode_string;
+pub(crate) mod user_handle;
 
 use wdk::nt_success;
 use wdk_sys::{HANDLE, NTSTATUS};

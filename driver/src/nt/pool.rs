@@ -43,20 +43,20 @@ unsafe impl<T: Send> Send for InPool<T> {}
 unsafe impl<T: Sync> Sync for InPool<T> {}
 
 impl<T> InPool<T> {
-    /// Allocates `bytes` (a multiple of 16) of zeroed memory and builds the value on it.
+    /// Allocates `bytes` (a multiple of 16, or 0) of zeroed memory and builds the value on it.
     /// IRQL ≤ DISPATCH_LEVEL; for [`Pool::Paged`], ≤ APC_LEVEL.
     pub(crate) fn new(
         pool: Pool,
         bytes: usize,
         build: impl FnOnce(&'static mut [u64]) -> Option<T>,
     ) -> Result<Self, NTSTATUS> {
-        const { assert!(align_of::<T>() <= 16) };
+        const { assert!(align_of::<T>() <= 16 && size_of::<T>() != 0) };
         let total = bytes
             .is_multiple_of(16)
             .then(|| bytes.checked_add(size_of::<T>()))
             .flatten()
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        // SAFETY: the size is not 0 as `bytes` and `T` are not, and the IRQL suits the pool.
+        // SAFETY: the size is not 0 as that of `T` is not, and the IRQL suits the pool.
         let memory = unsafe { ExAllocatePool2(pool.flags(), total as u64, TAG) };
         let words = NonNull::new(memory.cast::<u64>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: `bytes` is inside the allocation.

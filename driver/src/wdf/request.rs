@@ -63,6 +63,19 @@ impl Request {
         mode == _MODE::UserMode as KPROCESSOR_MODE
     }
 
+    /// On 64-bit Windows. Page "WdfRequestIsFrom32BitProcess". IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn is_from_32_bit_process(&self) -> bool {
+        // SAFETY: ours.
+        let narrow = unsafe {
+            wdf_call!(
+                PFN_WDFREQUESTISFROM32BITPROCESS,
+                WdfRequestIsFrom32BitProcessTableIndex,
+                self.0.as_ptr(),
+            )
+        };
+        narrow != 0
+    }
+
     /// The input of a METHOD_BUFFERED request, of exactly the size of a `T`, else
     /// STATUS_INVALID_PARAMETER. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn input<T: FromBytes>(&self) -> Result<T, NTSTATUS> {
@@ -115,8 +128,9 @@ impl Request {
         })
     }
 
-    /// The input of a METHOD_BUFFERED request; it shares its memory with the output. N.B. An input
-    /// of no bytes is an error. Page "WdfRequestRetrieveInputBuffer". IRQL ≤ DISPATCH_LEVEL.
+    /// The input of a METHOD_BUFFERED request, of a byte at least, else STATUS_INVALID_PARAMETER; it
+    /// shares its memory with the output. Page "WdfRequestRetrieveInputBuffer".
+    /// IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn input_buffer(&self) -> Result<&[u8], NTSTATUS> {
         let mut buffer = ptr::null_mut();
         let mut length = 0;
@@ -130,7 +144,8 @@ impl Request {
                 &raw mut buffer,
                 &raw mut length,
             )
-        })?;
+        })
+        .map_err(|_| STATUS_INVALID_PARAMETER)?;
         // SAFETY: buffered: a copy in system memory that nobody else has, until completion.
         Ok(unsafe { core::slice::from_raw_parts(buffer.cast(), length) })
     }
