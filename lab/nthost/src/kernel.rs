@@ -9,6 +9,7 @@ use crate::ex::{Pool, WorkerPool};
 use crate::io::Io;
 use crate::ke::Clock;
 use crate::loader::Modules;
+use crate::mm::Mm;
 use crate::ob::{Callbacks, Census, ObjectRef};
 use crate::ps::{Process, Ps, Thread};
 use crate::rtl::Log;
@@ -44,6 +45,8 @@ pub struct Kernel {
     pub modules: Modules,
     /// Memory of drivers.
     pub pool: Pool,
+    /// Sections and views.
+    pub mm: Mm,
     /// Threads for the work drivers queue.
     pub workers: WorkerPool,
     /// What drivers print.
@@ -65,6 +68,7 @@ impl Kernel {
             io: Io::default(),
             modules: Modules::default(),
             pool: Pool::default(),
+            mm: Mm::default(),
             workers: WorkerPool::default(),
             log: Log::default(),
         })

@@ -18,6 +18,8 @@ pub enum Leak {
     },
     /// References to an object, too many or, below zero, too few.
     Reference(Held),
+    /// A view of a section in the system's address space.
+    View(String),
     /// A device.
     Device(String),
     /// A symbolic link.
@@ -43,6 +45,7 @@ impl fmt::Display for Leak {
                     held.references, held.kind, held.name
                 )
             }
+            Leak::View(name) => write!(f, "view {name}"),
             Leak::Device(name) => write!(f, "device {name}"),
             Leak::SymbolicLink(name) => write!(f, "symbolic link {name}"),
             Leak::WorkItem(name) => write!(f, "work item {name}"),
@@ -63,6 +66,7 @@ impl LeakReport {
     pub(crate) fn of(kernel: &Kernel) -> LeakReport {
         let mut leaks = kernel.io.leaks();
         leaks.extend(kernel.ps.leaks());
+        leaks.extend(kernel.mm.leaks());
         let altitudes = kernel.ob.registered().into_iter();
         leaks.extend(altitudes.map(|at| Leak::Callback(format!("on handles at altitude {at}"))));
         let pool = kernel.pool.live().into_iter();

@@ -17,7 +17,7 @@ use crate::ps::Process;
 
 /// A process, and what it has open. Dropping it is its death.
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// A handle to an open device. Closes when it is dropped.
@@ -32,9 +32,9 @@ pub struct Ticket {
     packet: Arc<Packet>,
 }
 
-struct Shared {
-    kernel: Arc<Kernel>,
-    process: ObjectRef<Process>,
+pub(super) struct Shared {
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) process: ObjectRef<Process>,
     handles: Mutex<Vec<Weak<FileHandle>>>,
     /// Requests that had not ended when they were last looked at.
     pending: Mutex<Vec<Arc<Packet>>>,
@@ -97,11 +97,12 @@ impl Drop for Client {
             .iter()
             .filter_map(Weak::upgrade)
             .for_each(|handle| handle.close());
+        self.shared.process.handles.close_all();
     }
 }
 
 impl Shared {
-    fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
+    pub(super) fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         self.kernel.act_as(&self.process, body)
     }
 
@@ -183,6 +184,7 @@ impl FileHandle {
             major: IRP_MJ_DEVICE_CONTROL,
             control_code,
             process_id: client.process.id,
+            is_32_bit: client.process.wow64 == Some(true),
         };
         let device = file.device().clone();
         let packet = Packet::new(info, Some(file), location, buffers, on_complete);

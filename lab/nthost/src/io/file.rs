@@ -21,7 +21,8 @@ use super::packet::{Packet, PacketInfo};
 use super::{Device, parameters};
 use crate::ob::{Kind, Object, ObjectRef};
 use crate::rtl::NtString;
-use crate::{Current, Kernel, se};
+use crate::se::{self, generic};
+use crate::{Current, Kernel};
 
 const IO_TYPE_FILE: i16 = 5;
 pub(super) const FILE_READ_DATA: u32 = 1;
@@ -42,6 +43,7 @@ pub struct File {
     device: ObjectRef<Device>,
     granted: u32,
     process_id: u32,
+    is_32_bit: bool,
     /// Whether the driver has accepted it: only then does it hear of the close.
     opened: AtomicBool,
 }
@@ -78,7 +80,12 @@ impl File {
         // driver's own judgement.
         let is_checked = rest.is_empty() || device.characteristics() & FILE_DEVICE_SECURE_OPEN != 0;
         let granted = if is_checked {
-            se::access_check(&device.descriptor(), &thread.effective_token(), desired)?
+            se::access_check(
+                &device.descriptor(),
+                &generic::FILE,
+                &thread.effective_token(),
+                desired,
+            )?
         } else {
             desired
         };
@@ -107,6 +114,7 @@ impl File {
                 device,
                 granted,
                 process_id: thread.process.id,
+                is_32_bit: thread.process.wow64 == Some(true),
                 opened: AtomicBool::new(false),
             },
         );
@@ -161,6 +169,7 @@ impl File {
             major,
             control_code: 0,
             process_id: self.process_id,
+            is_32_bit: self.is_32_bit,
         };
         let location = self.location(major, parameters);
         let packet = Packet::new(info, file, location, Buffers::default(), None);

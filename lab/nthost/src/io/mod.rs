@@ -13,8 +13,10 @@ mod driver;
 pub(crate) mod extension;
 mod file;
 mod name;
+mod objects;
 mod packet;
 mod parameters;
+pub(crate) mod requestor;
 mod service;
 pub(crate) mod work_item;
 

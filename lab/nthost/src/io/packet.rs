@@ -29,6 +29,8 @@ pub struct PacketInfo {
     pub control_code: u32,
     /// The process it was made in.
     pub process_id: u32,
+    /// Is that a 32-bit process?
+    pub is_32_bit: bool,
 }
 
 impl fmt::Display for PacketInfo {

@@ -28,6 +28,7 @@ pub(crate) const MULTIPLE_IRP_COMPLETE_REQUESTS: u32 = 0x44;
 pub(crate) const CANCEL_STATE_IN_COMPLETED_IRP: u32 = 0x48;
 pub(crate) const BAD_POOL_CALLER: u32 = 0xc2;
 pub(crate) const DRIVER_VERIFIER_DETECTED_VIOLATION: u32 = 0xc4;
+pub(crate) const DRIVER_UNMAPPING_INVALID_VIEW: u32 = 0xd7;
 pub(crate) const DRIVER_RETURNED_HOLDING_CANCEL_LOCK: u32 = 0x11b;
 
 /// Any IRQL.

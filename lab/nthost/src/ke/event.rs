@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use windows_sys::Wdk::Foundation::KEVENT;
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_SUCCESS, STATUS_TIMEOUT};
 
+use super::event_object::EventObject;
 use super::irql::{APC_LEVEL, DISPATCH_LEVEL};
 use super::{bug_check, futex};
 use crate::Current;
@@ -22,7 +23,7 @@ exports! {
 const NOTIFICATION: u8 = 0;
 const SYNCHRONIZATION: u8 = 1;
 
-/// The part of a `KEVENT` that the model uses. Its list of waiters stays empty: who waits sleeps
+/// The part of a `KEVENT` that the model uses, of one in a driver's own memory. Its list of waiters stays empty: who waits sleeps
 /// on the signal state itself.
 struct Event {
     kind: u8,
@@ -70,8 +71,16 @@ unsafe extern "win64" fn KeInitializeEvent(event: *mut KEVENT, kind: i32, state:
 }
 
 /// IRQL ≤ DISPATCH_LEVEL. Returns the state before.
-unsafe extern "win64" fn KeSetEvent(event: *mut KEVENT, _increment: i32, _wait: u8) -> i32 {
-    // SAFETY: the driver passes an initialised event.
+pub(super) unsafe extern "win64" fn KeSetEvent(
+    event: *mut KEVENT,
+    _increment: i32,
+    _wait: u8,
+) -> i32 {
+    // SAFETY: the driver passes an initialised event, and keeps a reference if it is an object.
+    if let Some(object) = unsafe { EventObject::of(event) } {
+        return i32::from(object.set());
+    }
+    // SAFETY: as above.
     let event = unsafe { Event::at(event) };
     let waiters = if event.kind == NOTIFICATION {
         i32::MAX
@@ -87,7 +96,11 @@ unsafe extern "win64" fn KeSetEvent(event: *mut KEVENT, _increment: i32, _wait: 
 }
 
 /// IRQL ≤ DISPATCH_LEVEL. Returns the state before.
-unsafe extern "win64" fn KeResetEvent(event: *mut KEVENT) -> i32 {
+pub(super) unsafe extern "win64" fn KeResetEvent(event: *mut KEVENT) -> i32 {
+    // SAFETY: as for `KeSetEvent`.
+    if let Some(object) = unsafe { EventObject::of(event) } {
+        return i32::from(object.reset());
+    }
     // SAFETY: the driver passes an initialised event.
     let event = unsafe { Event::at(event) };
     // SAFETY: as above.
@@ -101,7 +114,11 @@ unsafe extern "win64" fn KeClearEvent(event: *mut KEVENT) {
 }
 
 /// IRQL ≤ DISPATCH_LEVEL.
-unsafe extern "win64" fn KeReadStateEvent(event: *mut KEVENT) -> i32 {
+pub(super) unsafe extern "win64" fn KeReadStateEvent(event: *mut KEVENT) -> i32 {
+    // SAFETY: as for `KeSetEvent`.
+    if let Some(object) = unsafe { EventObject::of(event) } {
+        return i32::from(object.is_set());
+    }
     // SAFETY: the driver passes an initialised event.
     let event = unsafe { Event::at(event) };
     // SAFETY: as above.
@@ -112,7 +129,7 @@ unsafe extern "win64" fn KeReadStateEvent(event: *mut KEVENT) -> i32 {
 ///
 /// Waits for events only: drivers here wait for nothing else yet. There are no APCs that could
 /// alert a thread.
-unsafe extern "win64" fn KeWaitForSingleObject(
+pub(super) unsafe extern "win64" fn KeWaitForSingleObject(
     object: *mut KEVENT,
     _reason: i32,
     _mode: i8,
@@ -124,6 +141,13 @@ unsafe extern "win64" fn KeWaitForSingleObject(
     let deadline = timeout.map(|&timeout| Instant::now() + span(timeout));
     if timeout != Some(&0) {
         may_wait("KeWaitForSingleObject");
+    }
+    // SAFETY: as for `KeSetEvent`.
+    if let Some(awaited) = unsafe { EventObject::of(object) } {
+        return match awaited.wait(timeout.map(|&timeout| span(timeout))) {
+            true => STATUS_SUCCESS,
+            false => STATUS_TIMEOUT,
+        };
     }
     // SAFETY: the driver keeps the event alive while it waits for it.
     let state = unsafe { event.state() };

@@ -1,16 +1,17 @@
 //! Handles: what processes, and drivers in the system's name, hold objects by.
 
 use crate::exports::exports;
+use crate::ke::bug_check;
 use crate::ob::callback::Operation;
-use crate::ob::{AnyObject, Object, ObjectRef, ObjectType};
+use crate::ob::{AnyObject, Object, ObjectRef, ObjectType, security};
 use crate::ps::Process;
 use crate::{Current, Kernel};
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
-    STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE,
+    STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
 };
 
 exports! {
@@ -22,6 +23,9 @@ exports! {
 const KERNEL_HANDLE: usize = 0xffff_ffff_8000_0000;
 const OBJ_KERNEL_HANDLE: u32 = 0x200;
 const KERNEL_MODE: u8 = 0;
+/// `NtCurrentProcess` and `NtCurrentThread`: handles that everybody has.
+const CURRENT_PROCESS: usize = -1_isize as usize;
+const CURRENT_THREAD: usize = -2_isize as usize;
 
 /// The open handles of one process.
 #[derive(Default)]
@@ -124,6 +128,30 @@ pub(crate) fn held_by(
     table.get(number).ok_or(STATUS_INVALID_HANDLE)
 }
 
+/// Turns a handle of the system away, as it is when a program comes with it.
+pub(crate) fn refuse_system(handle: usize) -> Result<(), NTSTATUS> {
+    match handle & KERNEL_HANDLE {
+        KERNEL_HANDLE => Err(STATUS_INVALID_HANDLE),
+        _ => Ok(()),
+    }
+}
+
+/// What a program's handle leads to, if that is of this type and the handle was granted `access`.
+pub(crate) fn user_object<T: Object>(
+    kernel: &Kernel,
+    process: &Process,
+    handle: usize,
+    access: u32,
+) -> Result<ObjectRef<T>, NTSTATUS> {
+    refuse_system(handle)?;
+    let (object, granted) = held_by(kernel, process, handle)?;
+    let object = object.downcast().map_err(|_| STATUS_OBJECT_TYPE_MISMATCH)?;
+    match access & !granted {
+        0 => Ok(object),
+        _ => Err(STATUS_ACCESS_DENIED),
+    }
+}
+
 /// The machine, and the process whose handles are the current ones.
 fn here() -> (Arc<Kernel>, ObjectRef<Process>) {
     Current::with(|current| {
@@ -197,16 +225,15 @@ pub(crate) fn open(object: &AnyObject, attributes: u32, access: u32) -> Result<u
     make(&kernel, &process, &operation)
 }
 
-/// IRQL ≤ APC_LEVEL.
-///
-/// N.B. The model grants what is asked: drivers open by pointer in kernel mode.
+/// IRQL ≤ APC_LEVEL. In kernel mode what is asked for is granted; in user mode the object's
+/// descriptor decides.
 unsafe extern "win64" fn ObOpenObjectByPointer(
     object: *mut c_void,
     attributes: u32,
     _passed_access_state: *const c_void,
     desired: u32,
     object_type: *const ObjectType,
-    _mode: u8,
+    mode: u8,
     handle: *mut usize,
 ) -> NTSTATUS {
     // SAFETY: the driver passes an object that it holds.
@@ -215,7 +242,12 @@ unsafe extern "win64" fn ObOpenObjectByPointer(
     if !unsafe { suits(object_type, &object) } {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
-    match open(&object, attributes, desired) {
+    let token = Current::with(|current| current.thread.effective_token());
+    let granted = match mode {
+        KERNEL_MODE => Ok(security::specific(&object, desired)),
+        _ => security::check(&object, &token, desired),
+    };
+    match granted.and_then(|granted| open(&object, attributes, granted)) {
         Ok(value) => {
             // SAFETY: the driver passes a place for the handle.
             unsafe { handle.write(value) };
@@ -225,22 +257,50 @@ unsafe extern "win64" fn ObOpenObjectByPointer(
     }
 }
 
-/// IRQL = PASSIVE_LEVEL. The reference is the driver's to give back.
+/// What `handle` leads to for a driver that asks in `mode`, and the access it was granted.
+///
+/// A driver that says in kernel mode what a program told it trusts the program: Driver Verifier
+/// stops the machine then.
+fn referenced(handle: usize, mode: u8) -> Result<(AnyObject, u32), NTSTATUS> {
+    let thread = Current::with(|current| current.thread.clone());
+    match handle {
+        CURRENT_PROCESS => return Ok((thread.current_process().into_any(), u32::MAX)),
+        CURRENT_THREAD => return Ok((thread.into_any(), u32::MAX)),
+        _ => {}
+    }
+    let is_system = handle & KERNEL_HANDLE == KERNEL_HANDLE;
+    if mode != KERNEL_MODE {
+        refuse_system(handle)?;
+    } else if !is_system && !thread.is_system() {
+        bug_check!(
+            DRIVER_VERIFIER_DETECTED_VIOLATION,
+            "{handle:#x}, a handle of {}, is used in kernel mode",
+            thread.current_process().describe()
+        );
+    }
+    held(handle)
+}
+
+/// IRQL = PASSIVE_LEVEL. Page "ObReferenceObjectByHandle". The reference is the driver's to give
+/// back. In user mode the handle has to be the process' own, and to have been granted the rights.
 unsafe extern "win64" fn ObReferenceObjectByHandle(
     handle: usize,
-    _desired: u32,
+    desired: u32,
     object_type: *const ObjectType,
-    _mode: u8,
+    mode: u8,
     object: *mut *mut c_void,
     information: *mut [u32; 2],
 ) -> NTSTATUS {
-    let (found, access) = match held(handle) {
+    let (found, access) = match referenced(handle, mode) {
         Ok(held) => held,
         Err(status) => return status,
     };
     // SAFETY: the driver passes null or what a type variable of this kernel holds.
     if !unsafe { suits(object_type, &found) } {
         return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    if mode != KERNEL_MODE && desired & !access != 0 {
+        return STATUS_ACCESS_DENIED;
     }
     // SAFETY: the driver passes a place for the pointer.
     unsafe { object.write(found.into_driver()) };
@@ -278,6 +338,73 @@ pub(crate) fn close(kernel: &Kernel, process: &Process, handle: usize) -> NTSTAT
 mod tests {
     use super::*;
     use crate::Config;
+    use crate::io::Client;
+    use crate::ob::Kind;
+    use std::ptr;
+    use windows_sys::Win32::System::Threading::{
+        EVENT_MODIFY_STATE, SYNCHRONIZATION_SYNCHRONIZE as SYNCHRONIZE,
+    };
+
+    const USER_MODE: u8 = 1;
+
+    /// Refers to `handle` as a driver would, and gives the reference back.
+    fn reference(handle: usize, desired: u32, expected: &ObjectType, mode: u8) -> NTSTATUS {
+        let (mut object, expected) = (ptr::null_mut(), ptr::from_ref(expected));
+        let to = &raw mut object;
+        // SAFETY: the type is one of this kernel, the place for the pointer a local.
+        let status = unsafe {
+            ObReferenceObjectByHandle(handle, desired, expected, mode, to, ptr::null_mut())
+        };
+        if status == STATUS_SUCCESS {
+            // SAFETY: the reference that was just taken.
+            drop(unsafe { AnyObject::from_driver(object) });
+        }
+        status
+    }
+
+    #[test]
+    fn a_program_s_handle_brings_a_driver_no_further_than_the_program() {
+        let kernel = Kernel::boot(Config::default());
+        let client = Client::new(&kernel, kernel.add_process(Default::default()));
+        let all = client.create_event().unwrap();
+        let look = client.duplicate_handle(all, Some(SYNCHRONIZE), &client);
+        let look = look.unwrap();
+        let system = kernel.enter(client.process(), || {
+            open(&client.process().clone().into_any(), OBJ_KERNEL_HANDLE, 1).unwrap()
+        });
+        let event = ObjectType::of(Kind::Event).unwrap();
+        let process = ObjectType::of(Kind::Process).unwrap();
+        let set = EVENT_MODIFY_STATE;
+        let expected = [
+            (all, set, event, STATUS_SUCCESS),
+            (look, SYNCHRONIZE, event, STATUS_SUCCESS),
+            (look, set, event, STATUS_ACCESS_DENIED),
+            (all, set, process, STATUS_OBJECT_TYPE_MISMATCH),
+            (all + 64, set, event, STATUS_INVALID_HANDLE),
+            (0, set, event, STATUS_INVALID_HANDLE),
+            (system, 1, process, STATUS_INVALID_HANDLE),
+            (CURRENT_PROCESS, set, event, STATUS_OBJECT_TYPE_MISMATCH),
+            (CURRENT_THREAD, set, event, STATUS_OBJECT_TYPE_MISMATCH),
+            (CURRENT_PROCESS, set, process, STATUS_SUCCESS),
+        ];
+        kernel.enter(client.process(), || {
+            for (handle, desired, of, status) in expected {
+                let refused = reference(handle, desired, of, USER_MODE);
+                assert_eq!(refused, status, "{handle:#x} for {desired:#x}");
+            }
+            assert_eq!(reference(system, 1, process, KERNEL_MODE), STATUS_SUCCESS);
+            assert_eq!(ObCloseHandle(system, KERNEL_MODE), STATUS_SUCCESS);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "is used in kernel mode")]
+    fn a_driver_that_trusts_a_program_s_handle_is_stopped() {
+        let kernel = Kernel::boot(Config::default());
+        let client = Client::new(&kernel, kernel.add_process(Default::default()));
+        let handle = client.create_event().unwrap();
+        let _ = kernel.enter(client.process(), || referenced(handle, KERNEL_MODE));
+    }
 
     #[test]
     fn a_kernel_handle_is_the_system_s_and_is_named_until_it_is_closed() {

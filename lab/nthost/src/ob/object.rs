@@ -26,6 +26,7 @@ pub enum Kind {
     File,
     Key,
     Event,
+    Section,
 }
 
 /// A value that can be an object's body.

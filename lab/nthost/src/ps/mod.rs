@@ -93,7 +93,16 @@ impl Ps {
     /// Makes a process that belongs to the lab and not to the machine's activity, such as a
     /// client's: no driver is told, and it is on no list.
     pub fn create_process(&self, token: ObjectRef<Token>) -> ObjectRef<Process> {
-        self.make(NewProcess::default(), token, 0)
+        self.create_process_as(NewProcess::default(), token)
+    }
+
+    /// As [`Self::create_process`], from what `new` says of it, but with this `token`.
+    pub fn create_process_as(
+        &self,
+        new: NewProcess,
+        token: ObjectRef<Token>,
+    ) -> ObjectRef<Process> {
+        self.make(new, token, 0)
     }
 
     /// The running process with this id.

@@ -2,7 +2,7 @@
 
 use super::{Process, Thread};
 use crate::ob::callback::Operation;
-use crate::ob::{AnyObject, ObjectRef, handle};
+use crate::ob::{AnyObject, ObjectRef, handle, security};
 use crate::{Current, Kernel};
 use std::sync::Arc;
 use windows_sys::Win32::Foundation::{
@@ -67,7 +67,8 @@ impl Kernel {
     ///
     /// # Errors
     /// `STATUS_INVALID_HANDLE` if `from` has no such handle, `STATUS_INSUFFICIENT_RESOURCES` when
-    /// the handle table of `to` is full.
+    /// the handle table of `to` is full; `STATUS_ACCESS_DENIED` if more rights are wanted than
+    /// the handle has, and the object denies them.
     pub fn duplicate_handle(
         self: &Arc<Self>,
         from: &ObjectRef<Process>,
@@ -76,14 +77,21 @@ impl Kernel {
         open: Open,
     ) -> Result<usize, NTSTATUS> {
         let (object, granted) = handle::held_by(self, from, handle)?;
+        let original = match open.access {
+            SAME_ACCESS => granted,
+            access => match security::specific(&object, access) {
+                fewer if fewer & !granted == 0 => fewer,
+                more => {
+                    let token = Current::with(|current| current.thread.effective_token());
+                    security::check(&object, &token, more)?
+                }
+            },
+        };
         let operation = Operation {
             object: &object,
             duplicate: Some((from, to)),
             kernel_handle: open.kernel_handle,
-            original: match open.access {
-                SAME_ACCESS => granted,
-                access => access,
-            },
+            original,
             by_driver: false,
         };
         handle::make(self, to, &operation)

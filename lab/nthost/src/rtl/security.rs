@@ -6,6 +6,7 @@ use std::ptr;
 use windows_sys::Win32::Security::{ACL, SECURITY_DESCRIPTOR, SID};
 
 use crate::exports::exports;
+use crate::se::Token;
 
 exports! {
     DISPATCH_LEVEL: RtlLengthSid, RtlValidSid;
@@ -34,6 +35,61 @@ unsafe extern "win64" fn RtlValidSid(sid: *const SID) -> u8 {
     }))
 }
 
+/// Where a self-relative descriptor has the offset of its owner, and of its DACL.
+const OWNER_OFFSET: usize = 4;
+const DACL_OFFSET: usize = 16;
+
+/// A part of a descriptor, absolute or self-relative; null if it does not have it.
+///
+/// # Safety
+/// `descriptor` points to a valid security descriptor.
+unsafe fn part(
+    descriptor: *const c_void,
+    offset_at: usize,
+    absolute: impl FnOnce(&SECURITY_DESCRIPTOR) -> *const c_void,
+) -> *const c_void {
+    let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
+    // SAFETY: both forms begin alike, and the control word is in that part.
+    let control = unsafe { (*header).Control };
+    if control & SE_SELF_RELATIVE == 0 {
+        // SAFETY: in the absolute form all of the structure is there.
+        return absolute(unsafe { &*header });
+    }
+    let offset = descriptor.wrapping_byte_add(offset_at).cast::<u32>();
+    // SAFETY: in the self-relative form the offsets are in its first 20 bytes.
+    match unsafe { offset.read_unaligned() } {
+        0 => ptr::null(),
+        offset => descriptor.wrapping_byte_add(offset as usize),
+    }
+}
+
+/// A driver's security descriptor as [`capture_dacl`] has it, with its owner; who makes the object
+/// if it names none.
+///
+/// # Safety
+/// `descriptor` points to a valid security descriptor.
+pub(crate) unsafe fn capture(descriptor: *const c_void, maker: &Token) -> Vec<u8> {
+    // SAFETY: the caller's promise.
+    let mut captured = unsafe { capture_dacl(descriptor) };
+    // SAFETY: as above.
+    let named = unsafe { part(descriptor, OWNER_OFFSET, |header| header.Owner.cast_const()) };
+    let owner = match named.is_null() {
+        true => maker.owner().map(|owner| owner.as_bytes().to_vec()),
+        false => {
+            // SAFETY: a valid descriptor's owner is a SID.
+            let len = unsafe { RtlLengthSid(named.cast()) } as usize;
+            // SAFETY: a SID says its own length.
+            Some(unsafe { std::slice::from_raw_parts(named.cast::<u8>(), len) }.to_vec())
+        }
+    };
+    if let Some(owner) = owner {
+        let offset = captured.len() as u32;
+        captured[OWNER_OFFSET..][..4].copy_from_slice(&offset.to_le_bytes());
+        captured.extend(owner);
+    }
+    captured
+}
+
 /// The DACL of a driver's security descriptor, absolute or self-relative, as a self-relative
 /// descriptor that holds nothing else. A descriptor without a DACL grants everything to everybody.
 ///
@@ -43,24 +99,10 @@ pub(crate) unsafe fn capture_dacl(descriptor: *const c_void) -> Vec<u8> {
     let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
     // SAFETY: both forms begin alike, and the control word is in that part.
     let control = unsafe { (*header).Control };
-    let dacl: *const ACL = if control & SE_DACL_PRESENT == 0 {
-        ptr::null()
-    } else if control & SE_SELF_RELATIVE != 0 {
-        // SAFETY: in the self-relative form the DACL's offset is at byte 16.
-        let offset = unsafe {
-            descriptor
-                .wrapping_byte_add(16)
-                .cast::<u32>()
-                .read_unaligned()
-        };
-        if offset == 0 {
-            ptr::null()
-        } else {
-            descriptor.wrapping_byte_add(offset as usize).cast()
-        }
-    } else {
-        // SAFETY: the absolute form has a pointer.
-        unsafe { (*header).Dacl }
+    let dacl: *const ACL = match control & SE_DACL_PRESENT {
+        0 => ptr::null(),
+        // SAFETY: the caller's promise.
+        _ => unsafe { part(descriptor, DACL_OFFSET, |header| header.Dacl.cast()) }.cast(),
     };
 
     let mut captured = vec![0; RELATIVE_HEADER];
@@ -79,7 +121,7 @@ pub(crate) unsafe fn capture_dacl(descriptor: *const c_void) -> Vec<u8> {
                 usize::from(size),
             );
         }
-        captured[16..20].copy_from_slice(&(RELATIVE_HEADER as u32).to_le_bytes());
+        captured[DACL_OFFSET..][..4].copy_from_slice(&(RELATIVE_HEADER as u32).to_le_bytes());
         kept |= SE_DACL_PRESENT;
     }
     captured[2..4].copy_from_slice(&kept.to_le_bytes());

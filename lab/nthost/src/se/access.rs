@@ -1,17 +1,13 @@
 //! Who may open what.
 
-use super::{Sid, Token};
+use super::{GenericMapping, Sid, Token};
 use windows_sys::Win32::Foundation::{
     NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INVALID_SECURITY_DESCR,
 };
 
-/// Rights of files, as a device's generic rights stand for them (page "Generic Access Rights",
-/// "File Access Rights Constants").
-const FILE_GENERIC_READ: u32 = 0x0012_0089;
-const FILE_GENERIC_WRITE: u32 = 0x0012_0116;
-const FILE_GENERIC_EXECUTE: u32 = 0x0012_00a0;
-const FILE_ALL_ACCESS: u32 = 0x001f_01ff;
 const MAXIMUM_ALLOWED: u32 = 0x0200_0000;
+const READ_CONTROL: u32 = 0x0002_0000;
+const WRITE_DAC: u32 = 0x0004_0000;
 
 const SE_DACL_PRESENT: u16 = 0x0004;
 const SE_SELF_RELATIVE: u16 = 0x8000;
@@ -19,43 +15,51 @@ const ACCESS_ALLOWED_ACE_TYPE: u8 = 0;
 const ACCESS_DENIED_ACE_TYPE: u8 = 1;
 const INHERIT_ONLY_ACE: u8 = 0x08;
 
-fn map_generic(mask: u32) -> u32 {
-    [
-        (0x8000_0000, FILE_GENERIC_READ),
-        (0x4000_0000, FILE_GENERIC_WRITE),
-        (0x2000_0000, FILE_GENERIC_EXECUTE),
-        (0x1000_0000, FILE_ALL_ACCESS),
-    ]
-    .into_iter()
-    .filter(|(generic, _)| mask & generic != 0)
-    .fold(mask & 0x0fff_ffff, |mask, (_, rights)| mask | rights)
+/// `OWNER RIGHTS`: whoever owns the object.
+fn owner_rights() -> Sid {
+    Sid::new(3, &[4])
 }
 
 /// Decides whether `token` may have `desired` access to what `descriptor` (self-relative)
-/// protects. Returns the access granted, generic rights mapped for files. An empty descriptor
-/// and one without a DACL protect nothing.
+/// protects. Returns the access granted, without generic rights. An empty descriptor and one
+/// without a DACL protect nothing.
 ///
 /// Entries are taken in order; the first that names a right decides it (page "How DACLs Control
-/// Access to an Object").
+/// Access to an Object"). The owner may read and change the list whatever it says, unless it has
+/// an entry about the owner's rights (page "Well-known SIDs").
 ///
 /// # Errors
 /// `STATUS_ACCESS_DENIED`; `STATUS_INVALID_SECURITY_DESCR` if it is not one.
-pub fn access_check(descriptor: &[u8], token: &Token, desired: u32) -> Result<u32, NTSTATUS> {
+pub(crate) fn access_check(
+    descriptor: &[u8],
+    mapping: &GenericMapping,
+    token: &Token,
+    desired: u32,
+) -> Result<u32, NTSTATUS> {
     let maximum = desired & MAXIMUM_ALLOWED != 0;
-    let desired = map_generic(desired & !MAXIMUM_ALLOWED);
-    let all = if maximum { FILE_ALL_ACCESS } else { desired };
+    let desired = mapping.map(desired & !MAXIMUM_ALLOWED);
+    let all = if maximum { mapping.all } else { desired };
     if descriptor.is_empty() {
         return Ok(all | desired);
     }
-    let Some(entries) = dacl(descriptor).ok_or(STATUS_INVALID_SECURITY_DESCR)? else {
+    let Some(mut entries) = dacl(descriptor).ok_or(STATUS_INVALID_SECURITY_DESCR)? else {
         return Ok(all | desired);
     };
-    let (mut granted, mut denied) = (0, 0);
+    let owner = owner(descriptor).ok_or(STATUS_INVALID_SECURITY_DESCR)?;
+    let is_owner = owner.is_some_and(|owner| token.has(&owner));
+    entries.retain(|entry| entry.flags & INHERIT_ONLY_ACE == 0);
+    let names_owner = entries.iter().any(|entry| entry.sid == owner_rights());
+    let mut granted = match is_owner && !names_owner {
+        true => READ_CONTROL | WRITE_DAC,
+        false => 0,
+    };
+    let mut denied = 0;
     for entry in entries {
-        if entry.flags & INHERIT_ONLY_ACE != 0 || !token.has(&entry.sid) {
+        let is_meant = token.has(&entry.sid) || is_owner && entry.sid == owner_rights();
+        if !is_meant {
             continue;
         }
-        let mask = map_generic(entry.mask);
+        let mask = mapping.map(entry.mask);
         match entry.kind {
             ACCESS_ALLOWED_ACE_TYPE => granted |= mask & !denied,
             ACCESS_DENIED_ACE_TYPE => denied |= mask & !granted,
@@ -82,6 +86,14 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+/// The owner that a descriptor names; `Some(None)` when it names none.
+fn owner(descriptor: &[u8]) -> Option<Option<Sid>> {
+    match u32_at(descriptor, 4)? as usize {
+        0 => Some(None),
+        offset => Sid::read(descriptor.get(offset..)?).map(Some),
+    }
 }
 
 /// The entries of a descriptor's DACL; `Some(None)` when it has none (pages
@@ -122,6 +134,7 @@ fn dacl(descriptor: &[u8]) -> Option<Option<Vec<Entry>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::se::generic::FILE;
     use proptest::prelude::*;
 
     const GENERIC_READ: u32 = 0x8000_0000;
@@ -163,12 +176,12 @@ mod tests {
     #[test]
     fn an_administrator_gets_what_he_asks_for_and_a_user_nothing() {
         let descriptor = system_and_administrators();
-        let granted = access_check(&descriptor, &Token::administrator(), GENERIC_READ);
-        assert_eq!(granted, Ok(FILE_GENERIC_READ));
-        let granted = access_check(&descriptor, &Token::system(), MAXIMUM_ALLOWED);
-        assert_eq!(granted, Ok(FILE_ALL_ACCESS));
+        let granted = access_check(&descriptor, &FILE, &Token::administrator(), GENERIC_READ);
+        assert_eq!(granted, Ok(FILE.read));
+        let granted = access_check(&descriptor, &FILE, &Token::system(), MAXIMUM_ALLOWED);
+        assert_eq!(granted, Ok(FILE.all));
         for desired in [GENERIC_READ, 1, MAXIMUM_ALLOWED] {
-            let granted = access_check(&descriptor, &Token::standard_user(), desired);
+            let granted = access_check(&descriptor, &FILE, &Token::standard_user(), desired);
             assert_eq!(granted, Err(STATUS_ACCESS_DENIED));
         }
     }
@@ -181,9 +194,9 @@ mod tests {
             (ACCESS_ALLOWED_ACE_TYPE, GENERIC_ALL, everyone),
         ]);
         let user = Token::standard_user();
-        assert_eq!(access_check(&deny_write, &user, 1), Ok(1));
+        assert_eq!(access_check(&deny_write, &FILE, &user, 1), Ok(1));
         assert_eq!(
-            access_check(&deny_write, &user, 2),
+            access_check(&deny_write, &FILE, &user, 2),
             Err(STATUS_ACCESS_DENIED)
         );
     }
@@ -192,10 +205,36 @@ mod tests {
     fn an_empty_list_lets_nobody_in_and_no_list_lets_everybody_in() {
         let token = Token::administrator();
         assert_eq!(
-            access_check(&descriptor(&[]), &token, 1),
+            access_check(&descriptor(&[]), &FILE, &token, 1),
             Err(STATUS_ACCESS_DENIED)
         );
-        assert_eq!(access_check(&[], &token, 1), Ok(1));
+        assert_eq!(access_check(&[], &FILE, &token, 1), Ok(1));
+    }
+
+    #[test]
+    fn an_owner_may_change_the_list_unless_it_says_what_owners_may() {
+        let token = Token::administrator();
+        let owned = |entries: &[(u8, u32, Sid)]| {
+            let mut bytes = descriptor(entries);
+            let owner = (bytes.len() as u32).to_le_bytes();
+            bytes[4..8].copy_from_slice(&owner);
+            bytes.extend(token.owner().unwrap().as_bytes());
+            bytes
+        };
+        let granted = |bytes: &[u8], desired| access_check(bytes, &FILE, &token, desired);
+        let silent = owned(&[]);
+        assert_eq!(granted(&silent, WRITE_DAC), Ok(WRITE_DAC));
+        assert_eq!(granted(&silent, 1), Err(STATUS_ACCESS_DENIED));
+        for (rights, expected) in [
+            (0, Err(STATUS_ACCESS_DENIED)),
+            (READ_CONTROL, Ok(READ_CONTROL)),
+        ] {
+            let says = owned(&[(ACCESS_ALLOWED_ACE_TYPE, rights, owner_rights())]);
+            assert_eq!(granted(&says, WRITE_DAC), Err(STATUS_ACCESS_DENIED));
+            assert_eq!(granted(&says, MAXIMUM_ALLOWED), expected);
+            let other = access_check(&says, &FILE, &Token::standard_user(), READ_CONTROL);
+            assert_eq!(other, Err(STATUS_ACCESS_DENIED));
+        }
     }
 
     proptest! {
@@ -208,7 +247,7 @@ mod tests {
                 *place = byte;
             }
             bytes.truncate(len);
-            let _ = access_check(&bytes, &Token::standard_user(), GENERIC_READ);
+            let _ = access_check(&bytes, &FILE, &Token::standard_user(), GENERIC_READ);
         }
     }
 }

@@ -83,6 +83,16 @@ impl Token {
         Sid::new(5, &[32, 544])
     }
 
+    /// Who owns what its holder makes (page "Owner of a New Object"): of an elevated administrator
+    /// the administrators do.
+    pub fn owner(&self) -> Option<Sid> {
+        let administrators = Token::administrators();
+        match self.elevated == Some(true) && self.groups.contains(&administrators) {
+            true => Some(administrators),
+            false => self.user.clone(),
+        }
+    }
+
     /// Is `sid` the user or an enabled group? Everyone is in Everyone.
     pub fn has(&self, sid: &Sid) -> bool {
         self.user.as_ref() == Some(sid) || self.groups.contains(sid) || *sid == Sid::new(1, &[0])
