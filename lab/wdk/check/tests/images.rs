@@ -124,6 +124,29 @@ fn images_import_from_the_kernel_and_the_framework_only() {
     });
 }
 
+/// Of the functions that a driver may import, those that raise exceptions, which Rust cannot catch:
+/// for addresses of user mode's, and for want of quota.
+const RAISING: &[&str] = &[
+    "ExAllocatePoolWithQuotaTag",
+    "ExRaiseStatus",
+    "MmMapLockedPages",
+    "MmMapLockedPagesSpecifyCache",
+    "MmProbeAndLockPages",
+    "ProbeForRead",
+    "ProbeForWrite",
+];
+
+#[test]
+fn the_driver_calls_nothing_that_raises() {
+    let file = fs::read(image("driver")).expect("the image");
+    let image = PeFile64::parse(&*file).expect("a 64-bit PE image");
+    let names = imports(&image).into_iter().map(|(_, name)| name);
+    let raising: Vec<_> = names
+        .filter(|name| RAISING.contains(&name.as_str()))
+        .collect();
+    assert!(raising.is_empty(), "{raising:?}");
+}
+
 #[test]
 fn the_driver_is_entered_through_the_framework() {
     let map = linker_map();
