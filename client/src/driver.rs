@@ -1,12 +1,16 @@
 //! An open handle of the driver.
 
+use crate::delivery::{Delivery, Route, Way};
 use crate::device;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::names::Names;
+use crate::records::Records;
+use crate::session::Session;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::watch::Watch;
 use ntwatch_protocol::PROTOCOL_MAJOR;
+use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{self, Stats, Version};
 use std::sync::Arc;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -138,7 +142,32 @@ impl Driver {
     /// [`Error::Filter`] for a filter that cannot be asked for, [`Error::Request`] when the
     /// driver or the machine refuses something.
     pub fn watch(self, filter: &Filter) -> Result<Watch, Error> {
-        Watch::begin(self, filter)
+        self.watch_by(filter, Delivery::default())
+    }
+
+    /// As [`Self::watch`], with the events delivered as is wished.
+    ///
+    /// # Errors
+    /// As for [`Self::watch`], and [`Error::NotMapped`].
+    pub fn watch_by(self, filter: &Filter, delivery: Delivery) -> Result<Watch, Error> {
+        Watch::begin(self, filter, delivery)
+    }
+
+    /// As [`Self::watch_by`], for those who want the driver's records as they are.
+    ///
+    /// # Errors
+    /// As for [`Self::watch_by`].
+    pub fn records(self, filter: &Filter, delivery: Delivery) -> Result<Records, Error> {
+        Ok(Session::begin(self, filter, delivery)?.records)
+    }
+
+    /// Finds out by which way the records of a session would come, by asking for the smallest ring.
+    ///
+    /// # Errors
+    /// [`Error::NotMapped`], and [`Error::Request`] when there would be no session at all.
+    pub fn route(self, way: Way) -> Result<Route, Error> {
+        let records = Records::choose(self, MIN_RING_SIZE, Delivery::by(way))?;
+        Ok(records.into_route())
     }
 
     pub(crate) fn transport(&self) -> &Arc<dyn Transport> {

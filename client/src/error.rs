@@ -2,9 +2,11 @@
 
 use crate::rights::{self, Rights};
 use crate::transport::Fault;
+use crate::transport::mapping::Unmappable;
 use ntwatch_protocol::configure::{MAX_CLAUSES, MAX_PATTERN_UNITS_IN_ALL};
 use ntwatch_protocol::reader::ReadError;
 use ntwatch_protocol::{PROTOCOL_MAJOR, PROTOCOL_MINOR};
+use ntwatch_ring::session::Damaged;
 
 /// Any failure of this library.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,27 @@ pub enum Error {
         #[source]
         fault: Fault,
     },
+    /// The ring cannot be read in place, and was to be.
+    #[error("{device}: cannot map the ring: {why}; `--transport read` does without it")]
+    NotMapped {
+        /// The device's name.
+        device: String,
+        /// Why.
+        #[source]
+        why: Unmappable,
+    },
+    /// What lies in the mapped ring is none.
+    #[error(
+        "{device}: what the driver wrote cannot be read: {error}; \
+         install driver and client of one release"
+    )]
+    Ring {
+        /// The device's name.
+        device: String,
+        /// What is wrong with it.
+        #[source]
+        error: Damaged,
+    },
     /// What the driver sent is not of this protocol.
     #[error(
         "{device}: what the driver sent cannot be read: {error}; \
@@ -108,10 +131,15 @@ impl Error {
                     Fault::ShuttingDown | Fault::AccessDenied | Fault::PrivilegeNotHeld
                 )
             }
+            Error::NotMapped { why, .. } => matches!(
+                why,
+                Unmappable::ThirtyTwoBit | Unmappable::Wine | Unmappable::Refused(_)
+            ),
             Error::Filter(_)
             | Error::Rule(_)
             | Error::NoProcess { .. }
             | Error::NoRule { .. }
+            | Error::Ring { .. }
             | Error::Record { .. } => false,
         }
     }

@@ -2,15 +2,19 @@
 
 #[cfg(unix)]
 pub mod lab;
+#[allow(unsafe_code)]
+pub mod mapping;
 #[cfg(any(windows, test))]
 mod telemetry;
 #[cfg(any(windows, test))]
 mod win32;
 #[cfg(windows)]
+#[allow(unsafe_code)]
 pub mod windows;
 
 use crate::time::Time;
 use crate::volumes::Volume;
+use mapping::{Mapping, Unmappable};
 use std::io;
 
 /// One open handle of the device: one session. Its requests may be made from several threads at
@@ -30,7 +34,14 @@ pub trait Transport: Send + Sync {
     /// As for [`Self::control`].
     fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault>;
 
-    /// Ends the read that waits, and every later one.
+    /// MAP_RING: has this session's ring, of so many bytes (0 for the driver's default), mapped
+    /// into this process. Before CONFIGURE, and once.
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable>;
+
+    /// Ends the read that waits, the sleep of who reads a mapped ring, and every later one.
     fn stop_reads(&self);
 
     /// The processes that run now, in order of creation.

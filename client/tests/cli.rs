@@ -182,7 +182,7 @@ fn a_driver_that_refuses_is_named_with_the_reason() {
     assert_fails(
         &run(newer, &["watch"]),
         3,
-        &["protocol 2.1", "1.1", "one release"],
+        &["protocol 2.2", "1.2", "one release"],
     );
 
     let mut foreign = start_and_exit();
@@ -258,7 +258,7 @@ fn the_account_and_the_version_can_be_asked_for() {
     let stats: Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["events"]["process_start"]["lost"], 2);
     let status = run(machine, &["status"]);
-    for word in ["WORKSTATION5", "0.1.2.3", "protocol 1.1", "2 besides"] {
+    for word in ["WORKSTATION5", "0.1.2.3", "protocol 1.2", "2 besides"] {
         assert!(
             text(&status.stdout).contains(word),
             "{}",

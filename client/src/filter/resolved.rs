@@ -125,6 +125,11 @@ impl Resolved {
         self.selectors.len() > before
     }
 
+    /// Bytes of the ring that the driver is asked for; 0 for its default.
+    pub(crate) const fn ring_size(&self) -> u32 {
+        self.filter.ring_size
+    }
+
     /// The kinds that the driver is asked for.
     pub(crate) const fn mask(&self) -> u32 {
         self.filter.shown() | Kind::PROCESS_EVENTS

@@ -1,16 +1,20 @@
 //! The way to a driver in the lab: a Unix socket to `nthost serve`.
 
+#[allow(unsafe_code)]
+mod ring;
+mod status;
+
+use super::mapping::{Mapping, Unmappable};
 use super::{Fault, Host, RunningProcess, Transport};
 use crate::time::Time;
 use crate::volumes::Volume;
-use ntwatch_lab_link::{self as link, Answer, LinkError, Query, Reply, Request};
-use ntwatch_protocol::ioctl::{
-    READ_EVENTS, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED, STATUS_PRIVILEGE_NOT_HELD,
-    STATUS_QUOTA_EXCEEDED, STATUS_SHUTDOWN, STATUS_TOO_MANY_SESSIONS, WIN32_NAME,
-};
+use ntwatch_lab_link::{self as link, Answer, Inbox, LinkError, Query, Reply, Request};
+use ntwatch_protocol::ioctl::{READ_EVENTS, WIN32_NAME};
+use ring::Stop;
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,21 +34,23 @@ pub struct Lab {
     sending: Mutex<()>,
     next_tag: AtomicU32,
     waiting: Arc<Waiting>,
-    reads: Mutex<Reads>,
+    /// The read that waits.
+    read: Mutex<Option<u32>>,
+    /// Whether any may.
+    stop: Arc<Stop>,
     receiver: Option<JoinHandle<()>>,
-}
-
-/// The read that waits, and whether any may.
-#[derive(Default)]
-struct Reads {
-    stopped: bool,
-    tag: Option<u32>,
 }
 
 /// What came back for a request.
 enum Done {
-    Completed { status: u32, output: Vec<u8> },
-    Answer(Answer),
+    Completed {
+        status: u32,
+        output: Vec<u8>,
+    },
+    Answer {
+        answer: Answer,
+        file: Option<OwnedFd>,
+    },
 }
 
 /// Who waits for which tag; `None` once the connection is closed.
@@ -88,7 +94,8 @@ impl Lab {
             sending: Mutex::new(()),
             next_tag: AtomicU32::new(OPEN_TAG + 1),
             waiting,
-            reads: Mutex::default(),
+            read: Mutex::default(),
+            stop: Arc::new(Stop::new()?),
             receiver: Some(receiver),
         };
         let opened = lab.send(
@@ -125,11 +132,16 @@ impl Lab {
     }
 
     fn query(&self, query: Query) -> Result<Answer, Fault> {
+        self.query_for_file(query).map(|(answer, _)| answer)
+    }
+
+    /// The answer, and the file beside it.
+    fn query_for_file(&self, query: Query) -> Result<(Answer, Option<OwnedFd>), Fault> {
         let tag = self.new_tag();
         let done = self.send(tag, &Request::Query { tag, query })?;
         match done.recv().map_err(|_| Fault::Closed)? {
-            Done::Answer(answer) => Ok(answer),
-            Done::Completed { status, .. } => Err(from_status(status)),
+            Done::Answer { answer, file } => Ok((answer, file)),
+            Done::Completed { status, .. } => Err(status::fault(status)),
         }
     }
 }
@@ -156,22 +168,26 @@ impl Transport for Lab {
         };
         let done = {
             // Sent under the lock, so that a Cancel cannot overtake it.
-            let mut reads = lock(&self.reads);
-            if reads.stopped {
+            let mut read = lock(&self.read);
+            if self.stop.is_set() {
                 return Err(Fault::Stopped);
             }
-            reads.tag = Some(tag);
+            *read = Some(tag);
             self.send(tag, &request)?
         };
         let result = completed(&done, output);
-        lock(&self.reads).tag = None;
+        *lock(&self.read) = None;
         result
     }
 
+    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable> {
+        ring::map(self, ring_size)
+    }
+
     fn stop_reads(&self) {
-        let mut reads = lock(&self.reads);
-        reads.stopped = true;
-        if let Some(tag) = reads.tag.take() {
+        let mut read = lock(&self.read);
+        self.stop.set();
+        if let Some(tag) = read.take() {
             // If it cannot be sent, the connection is closed and the read ends by that.
             let _ = self.transmit(&Request::Cancel { tag });
         }
@@ -194,7 +210,7 @@ impl Transport for Lab {
     fn enable_privilege(&self, name: &str) -> Result<(), Fault> {
         match self.query(Query::EnablePrivilege(name.into()))? {
             Answer::Status(0) => Ok(()),
-            Answer::Status(status) => Err(from_status(status)),
+            Answer::Status(status) => Err(status::fault(status)),
             other => Err(wrong_answer(&other)),
         }
     }
@@ -241,8 +257,8 @@ impl Drop for Lab {
 
 /// Hands replies to those who wait for them, until the connection closes.
 fn receive(stream: &UnixStream, waiting: &Waiting) {
-    let mut frame = Vec::new();
-    while let Ok(true) = link::receive(stream, &mut frame) {
+    let (mut inbox, mut frame) = (Inbox::new(stream), Vec::new());
+    while let Ok(true) = link::receive(&mut inbox, &mut frame) {
         match link::decode(&frame) {
             Ok(Reply::Completed {
                 tag,
@@ -253,13 +269,18 @@ fn receive(stream: &UnixStream, waiting: &Waiting) {
                 let output = output.to_vec();
                 waiting.done(tag, Done::Completed { status, output });
             }
-            Ok(Reply::Answer { tag, answer }) => waiting.done(tag, Done::Answer(answer)),
+            Ok(Reply::Answer { tag, answer }) => {
+                let file = inbox.take_file();
+                waiting.done(tag, Done::Answer { answer, file });
+            }
             // Not nthost, or another one: what follows makes no sense either.
             Err(_) => break,
         }
     }
     // Every waiter's sender goes, and none comes after it.
     *waiting.lock() = None;
+    // Who sleeps at a ring hears of it by this.
+    let _ = stream.shutdown(Shutdown::Both);
 }
 
 /// Waits for a control request and copies its output.
@@ -271,7 +292,7 @@ fn completed(done: &Receiver<Done>, output: &mut [u8]) -> Result<usize, Fault> {
         } => {
             // NT_ERROR
             if status >> 30 == 3 {
-                return Err(from_status(status));
+                return Err(status::fault(status));
             }
             output
                 .get_mut(..from.len())
@@ -279,34 +300,7 @@ fn completed(done: &Receiver<Done>, output: &mut [u8]) -> Result<usize, Fault> {
                 .copy_from_slice(&from);
             Ok(from.len())
         }
-        Done::Answer(answer) => Err(wrong_answer(&answer)),
-    }
-}
-
-/// What an NTSTATUS means to a client (page "NTSTATUS Values").
-fn from_status(status: u32) -> Fault {
-    match status {
-        // NO_SUCH_DEVICE, OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND
-        0xC000_000E | 0xC000_0034 | 0xC000_003A => Fault::NotFound,
-        // ACCESS_DENIED
-        0xC000_0022 => Fault::AccessDenied,
-        STATUS_SHUTDOWN => Fault::ShuttingDown,
-        // PRIVILEGE_NOT_HELD; of AdjustTokenPrivileges, NOT_ALL_ASSIGNED
-        STATUS_PRIVILEGE_NOT_HELD | 0x0000_0106 => Fault::PrivilegeNotHeld,
-        STATUS_NOT_FOUND => Fault::Missing,
-        STATUS_QUOTA_EXCEEDED => Fault::Quota,
-        // CANCELLED
-        0xC000_0120 => Fault::Stopped,
-        STATUS_TOO_MANY_SESSIONS => Fault::NoRoom,
-        // INSUFFICIENT_RESOURCES
-        0xC000_009A => Fault::NoMemory,
-        // INVALID_DEVICE_REQUEST
-        0xC000_0010 | STATUS_NOT_SUPPORTED => Fault::NotSupported,
-        // INVALID_DEVICE_STATE
-        0xC000_0184 => Fault::OutOfOrder,
-        // INVALID_PARAMETER
-        0xC000_000D => Fault::BadParameter,
-        other => Fault::Status(other),
+        Done::Answer { answer, .. } => Err(wrong_answer(&answer)),
     }
 }
 
@@ -350,38 +344,4 @@ fn running(process: link::Process) -> RunningProcess {
 /// Nothing that these locks guard is ever half done when a thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::mem::discriminant;
-
-    #[test]
-    fn the_drivers_statuses_have_their_own_faults() {
-        for (status, expected) in [
-            (0xC000_0034, Fault::NotFound),
-            (0xC000_0022, Fault::AccessDenied),
-            (0xC000_0061, Fault::PrivilegeNotHeld),
-            (0x0000_0106, Fault::PrivilegeNotHeld),
-            (0xC000_0225, Fault::Missing),
-            (0xC000_0044, Fault::Quota),
-            (0xC000_02FE, Fault::ShuttingDown),
-            (0xC000_0120, Fault::Stopped),
-            (0xC000_011F, Fault::NoRoom),
-            (0xC000_009A, Fault::NoMemory),
-            (0xC000_0010, Fault::NotSupported),
-            (0xC000_00BB, Fault::NotSupported),
-            (0xC000_0184, Fault::OutOfOrder),
-            (0xC000_000D, Fault::BadParameter),
-            (0xC000_0001, Fault::Status(0xC000_0001)),
-        ] {
-            let fault = from_status(status);
-            assert_eq!(
-                discriminant(&fault),
-                discriminant(&expected),
-                "{status:#x}: {fault:?}"
-            );
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! The way to the driver on Windows: a handle of its device, and the system's own calls.
 
 mod device;
+mod event;
 mod machine;
 mod privilege;
 mod process;
+mod ring;
 
 pub use device::Device;

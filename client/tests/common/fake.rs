@@ -5,6 +5,7 @@ use crate::common::machine::{Machine, STATUS_PENDING};
 use crate::common::records::MIDNIGHT;
 use ntwatch_client::protocol::ioctl::{READ_EVENTS, STATUS_NOT_FOUND, STATUS_SHUTDOWN};
 use ntwatch_client::time::Time;
+use ntwatch_client::transport::mapping::{Mapping, Unmappable};
 use ntwatch_client::transport::{Fault, Host, RunningProcess, Transport};
 use ntwatch_client::volumes::Volume;
 use ntwatch_client::{Driver, Filter, Watch};
@@ -97,6 +98,10 @@ impl Transport for Fake {
             }
             other => other,
         }
+    }
+
+    fn map_ring(&self, _ring_size: u32) -> Result<Mapping, Unmappable> {
+        Err(Unmappable::Refused(Fault::NotSupported))
     }
 
     fn stop_reads(&self) {

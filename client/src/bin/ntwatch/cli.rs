@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use ntwatch_client::error::RuleError;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::rights::UnknownRight;
-use ntwatch_client::{DEFAULT_DEVICE, Filter, Rights, Select};
+use ntwatch_client::{DEFAULT_DEVICE, Delivery, Filter, Rights, Select, Way};
 use std::time::Duration;
 
 const EXIT_CODES: &str = "\
@@ -148,6 +148,15 @@ pub(crate) struct WatchOptions {
     #[arg(long, value_name = "MIB", default_value = "16", value_parser = ring_sizes())]
     ring_size: u32,
 
+    /// How events come from the driver.
+    #[arg(long, value_enum, default_value_t)]
+    transport: Transport,
+
+    /// Let an event that follows on a pause wait for others, up to this time, such as `20ms`, or
+    /// until a quarter of the ring is full: fewer wake-ups. Of the mapped ring only.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    linger: Option<Duration>,
+
     /// Do not cut lines to the width of the terminal.
     #[arg(long)]
     pub(crate) wide: bool,
@@ -162,6 +171,32 @@ pub(crate) struct StatsOptions {
     /// How to show the counters.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+
+    /// How events would come from the driver: with `mapped`, fails if they cannot come so.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) transport: Transport,
+}
+
+/// What `--transport` can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// From the mapped ring if it can be had, else by reads.
+    #[default]
+    Auto,
+    /// By READ_EVENTS requests, which copy them.
+    Read,
+    /// From the ring, mapped, without requests.
+    Mapped,
+}
+
+impl From<Transport> for Way {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Auto => Self::Auto,
+            Transport::Read => Self::Read,
+            Transport::Mapped => Self::Mapped,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -174,6 +209,11 @@ pub(crate) enum Format {
 }
 
 impl WatchOptions {
+    /// How events are to come.
+    pub(crate) fn delivery(&self) -> Delivery {
+        Delivery::by(self.transport.into()).linger(self.linger.unwrap_or_default())
+    }
+
     /// What to ask the driver for.
     pub(crate) fn filter(&self) -> Filter {
         let select = |pid: &u32| {
@@ -274,5 +314,23 @@ mod tests {
             .user_images_only()
             .ring_size(2 << 20);
         assert_eq!(options.filter(), expected);
+    }
+
+    #[test]
+    fn every_way_that_can_be_written_is_wished_for() {
+        for (words, expected) in [
+            ("", Delivery::default()),
+            ("--transport read", Delivery::by(Way::Read)),
+            (
+                "--transport mapped --linger 20ms",
+                Delivery::by(Way::Mapped).linger(Duration::from_millis(20)),
+            ),
+        ] {
+            let words = format!("ntwatch watch {words}");
+            let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
+                panic!("{words} is not understood");
+            };
+            assert_eq!(options.delivery(), expected, "{words}");
+        }
     }
 }

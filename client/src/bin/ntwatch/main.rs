@@ -18,18 +18,20 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Watch(options) => watch::run(&cli.device, options),
-        Command::Stats(options) => stats(&cli.device, options.format),
+        Command::Stats(options) => stats(&cli.device, options),
         Command::Status => status(&cli.device),
         Command::Protect(command) => protect::run(&cli.device, command),
     };
     done.unwrap_or_else(|failure| failure.report())
 }
 
-fn stats(device: &str, format: cli::Format) -> Result<ExitCode, Failure> {
-    let stats = Driver::open(device)?.stats()?;
-    let text = match format {
-        cli::Format::Pretty => report::stats(&stats),
-        cli::Format::Jsonl => report::stats_json(&stats),
+fn stats(device: &str, options: &cli::StatsOptions) -> Result<ExitCode, Failure> {
+    let driver = Driver::open(device)?;
+    let stats = driver.stats()?;
+    let route = driver.route(options.transport.into())?;
+    let text = match options.format {
+        cli::Format::Pretty => report::stats(&stats, &route),
+        cli::Format::Jsonl => report::stats_json(&stats, &route),
     };
     output::print(&text)
 }

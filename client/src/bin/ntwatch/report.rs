@@ -7,7 +7,7 @@ use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::stats::Account;
 use ntwatch_client::time::Time;
 use ntwatch_client::transport::Host;
-use ntwatch_client::{Driver, End, Error, Watch};
+use ntwatch_client::{Driver, End, Error, Route, Watch};
 use std::fmt;
 use std::fmt::Write;
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub(crate) struct Summary {
     time: Duration,
     shut_down: bool,
     received: Counts,
+    transport: String,
     /// Events that this session should have had and has not.
     pub(crate) lost: u64,
     stats: Result<Stats, Error>,
@@ -38,6 +39,7 @@ impl Summary {
             time,
             shut_down: watch.end() == Some(End::DriverShutdown),
             received: *watch.received(),
+            transport: watch.route().to_string(),
             lost: watch.lost(stats.as_ref().ok()),
             stats,
         }
@@ -65,7 +67,7 @@ impl fmt::Display for Summary {
         if self.shut_down {
             write!(f, "; the driver is shutting down")?;
         }
-        writeln!(f)?;
+        writeln!(f, "\ntransport: {}", self.transport)?;
         let stats = match &self.stats {
             Ok(stats) => stats,
             Err(error) => return writeln!(f, "no account of them: {error}"),
@@ -117,8 +119,9 @@ fn table(stats: &Stats) -> String {
     text
 }
 
-/// What `stats` says. Its own session has seen nothing, so only the driver's terms count.
-pub(crate) fn stats(stats: &Stats) -> String {
+/// What `stats` says. Its own session has seen nothing, so only the driver's terms count; `route` is
+/// the way that events would come by.
+pub(crate) fn stats(stats: &Stats, route: &Route) -> String {
     let mut text = format!(
         "{:<14} {:>10} {:>10} {:>10}\n",
         "", "offered", "captured", "lost"
@@ -136,13 +139,18 @@ pub(crate) fn stats(stats: &Stats) -> String {
             "{name:<14} {offered:>10} {captured:>10} {capture_lost:>10}"
         );
     }
-    let others = stats.sessions.saturating_sub(1);
-    let _ = writeln!(text, "{others} sessions besides this one.");
+    let _ = writeln!(
+        text,
+        "{others} sessions besides this one, {mapped} of them mapped\n\
+         transport: {route}",
+        others = stats.sessions.saturating_sub(1),
+        mapped = stats.mapped_sessions,
+    );
     text
 }
 
 /// As [`stats`], for programs.
-pub(crate) fn stats_json(stats: &Stats) -> String {
+pub(crate) fn stats_json(stats: &Stats, route: &Route) -> String {
     let kinds: serde_json::Map<_, _> = Kind::EVENTS
         .into_iter()
         .map(|kind| {
@@ -157,6 +165,9 @@ pub(crate) fn stats_json(stats: &Stats) -> String {
         .collect();
     let line = serde_json::json!({
         "sessions": stats.sessions,
+        "mapped_sessions": stats.mapped_sessions,
+        "transport": route.name(),
+        "not_mapped": route.why_not_mapped().map(ToString::to_string),
         "next_seq": stats.next_seq,
         "capture_ring_size": stats.capture_ring_size,
         "events": kinds,

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Failure> {
-    let mut watch = Driver::open(device)?.watch(&options.filter())?;
+    let driver = Driver::open(device)?;
+    let mut watch = driver.watch_by(&options.filter(), options.delivery())?;
     let began = Instant::now();
     stop_on_signal(watch.stopper())?;
     if let Some(time) = options.time {

@@ -1,6 +1,8 @@
 //! The device's handle.
 
-use super::{machine, privilege, process};
+use super::event::{self, Reset, Stop};
+use super::{machine, privilege, process, ring};
+use crate::transport::mapping::{Mapping, Unmappable};
 use crate::transport::win32::fault;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
 use crate::volumes::Volume;
@@ -8,7 +10,7 @@ use ntwatch_protocol::ioctl::READ_EVENTS;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::null;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use windows_sys::Win32::Foundation::{
     ERROR_IO_PENDING, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
@@ -16,12 +18,11 @@ use windows_sys::Win32::Storage::FileSystem::{CreateFileW, FILE_FLAG_OVERLAPPED,
 use windows_sys::Win32::System::IO::{
     CancelIoEx, DeviceIoControl, GetOverlappedResult, OVERLAPPED,
 };
-use windows_sys::Win32::System::Threading::CreateEventW;
 
 /// An open handle of the driver's device.
 pub struct Device {
     handle: OwnedHandle,
-    stopped: AtomicBool,
+    stop: Arc<Stop>,
 }
 
 impl Device {
@@ -30,6 +31,7 @@ impl Device {
     /// # Errors
     /// [`Fault::NotFound`], [`Fault::AccessDenied`], and what else `CreateFileW` fails with.
     pub fn open(name: &str) -> Result<Self, Fault> {
+        let stop = Arc::new(Stop::new()?);
         let name = wide(name);
         // SAFETY: `name` ends with a NUL and lives through the call; the other pointers may be
         // null.
@@ -50,7 +52,7 @@ impl Device {
         Ok(Self {
             // SAFETY: a handle that was just opened and that nobody else has.
             handle: unsafe { OwnedHandle::from_raw_handle(handle) },
-            stopped: AtomicBool::new(false),
+            stop,
         })
     }
 
@@ -62,7 +64,7 @@ impl Device {
         output: &mut [u8],
         started: impl FnOnce(&OVERLAPPED),
     ) -> Result<usize, Fault> {
-        let event = new_event()?;
+        let event = event::create(Reset::ByHand)?;
         let mut overlapped = OVERLAPPED {
             hEvent: event.as_raw_handle(),
             ..OVERLAPPED::default()
@@ -122,19 +124,23 @@ impl Transport for Device {
     }
 
     fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault> {
-        if self.stopped.load(Ordering::SeqCst) {
+        if self.stop.is_set() {
             return Err(Fault::Stopped);
         }
         self.request(READ_EVENTS, &[], output, |overlapped| {
             // Pairs with `stop_reads`: either it sees this request, or this sees its flag.
-            if self.stopped.load(Ordering::SeqCst) {
+            if self.stop.is_set() {
                 self.cancel(Some(overlapped));
             }
         })
     }
 
+    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable> {
+        ring::map(self, &self.stop, ring_size)
+    }
+
     fn stop_reads(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+        self.stop.set();
         // Only reads wait in the driver; its other requests are completed at once.
         self.cancel(None);
     }
@@ -162,17 +168,6 @@ impl Transport for Device {
     fn account(&self, sid: &[u8]) -> Option<String> {
         machine::account(sid)
     }
-}
-
-/// An event that nobody else knows, not signalled, reset by hand.
-fn new_event() -> Result<OwnedHandle, Fault> {
-    // SAFETY: both pointers may be null.
-    let event = unsafe { CreateEventW(null(), 1, 0, null()) };
-    if event.is_null() {
-        return Err(last_fault());
-    }
-    // SAFETY: a handle that was just created and that nobody else has.
-    Ok(unsafe { OwnedHandle::from_raw_handle(event) })
 }
 
 /// UTF-16 with a NUL behind it.
