@@ -1,6 +1,7 @@
 //! The command `nthost`: a modelled NT kernel for clients on this machine.
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use nthost::ps::NewProcess;
 use nthost::se::Token;
 use nthost::serve::{ServeConfig, ServeError, Server};
 use nthost::source::live::{Guise, Live};
@@ -68,6 +69,9 @@ struct Serve {
     /// Whose processes the clients are
     #[arg(long, value_name = "WHO", default_value = "admin")]
     client_token: ClientToken,
+    /// The clients are 32-bit processes
+    #[arg(long)]
+    wow64_clients: bool,
     /// End when there is no more activity and every client has read everything
     #[arg(long)]
     exit_when_done: bool,
@@ -164,9 +168,13 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
         driver: serve.driver,
         wdfldr: serve.wdfldr,
         socket: serve.socket,
-        client: match serve.client_token {
-            ClientToken::Admin => Token::administrator(),
-            ClientToken::User => Token::standard_user(),
+        client: NewProcess {
+            token: match serve.client_token {
+                ClientToken::Admin => Token::administrator(),
+                ClientToken::User => Token::standard_user(),
+            },
+            wow64: Some(serve.wow64_clients),
+            ..NewProcess::default()
         },
         exit_when_done: serve.exit_when_done,
     };

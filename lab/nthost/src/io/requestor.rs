@@ -21,3 +21,26 @@ extern "win64" fn IoIs32bitProcess(irp: *const IRP) -> u8 {
     });
     u8::from(is_32_bit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ps::NewProcess;
+    use crate::{Config, Kernel};
+    use std::ptr;
+
+    #[test]
+    fn without_a_request_the_current_process_counts() {
+        let kernel = Kernel::boot(Config::default());
+        for (wow64, expected) in [(None, 0), (Some(false), 0), (Some(true), 1)] {
+            let process = kernel.add_process(NewProcess {
+                wow64,
+                ..NewProcess::default()
+            });
+            let is_32_bit = || IoIs32bitProcess(ptr::null());
+            assert_eq!(kernel.enter(&process, is_32_bit), expected);
+            let attached = || kernel.attach(&process, is_32_bit);
+            assert_eq!(kernel.enter(&kernel.ps.system, attached), expected);
+        }
+    }
+}

@@ -252,3 +252,15 @@ fn a_view_is_unmapped_once() {
     kernel.mm.unmap(base);
     kernel.mm.unmap(base);
 }
+
+#[test]
+fn nobody_who_is_given_the_memory_can_take_it_away() {
+    let section = Section::new(SIZE, Vec::new()).unwrap();
+    for writable in [false, true] {
+        let memory = section.file(writable).unwrap();
+        assert!(rustix::fs::ftruncate(&memory, 0).is_err());
+        let seal = rustix::fs::fcntl_add_seals(&memory, rustix::fs::SealFlags::WRITE);
+        assert!(seal.is_err());
+        assert_eq!(View::map(memory, SIZE, true).is_ok(), writable);
+    }
+}

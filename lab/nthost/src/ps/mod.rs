@@ -93,15 +93,12 @@ impl Ps {
     /// Makes a process that belongs to the lab and not to the machine's activity, such as a
     /// client's: no driver is told, and it is on no list.
     pub fn create_process(&self, token: ObjectRef<Token>) -> ObjectRef<Process> {
-        self.create_process_as(NewProcess::default(), token)
+        self.make(NewProcess::default(), token, 0)
     }
 
-    /// As [`Self::create_process`], from what `new` says of it, but with this `token`.
-    pub fn create_process_as(
-        &self,
-        new: NewProcess,
-        token: ObjectRef<Token>,
-    ) -> ObjectRef<Process> {
+    /// As [`Self::create_process`], from what `new` says of it.
+    pub fn create_process_from(&self, new: NewProcess) -> ObjectRef<Process> {
+        let token = ObjectRef::new(&self.objects, new.token.clone());
         self.make(new, token, 0)
     }
 

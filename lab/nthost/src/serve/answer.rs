@@ -1,15 +1,17 @@
 //! What Windows tells any process, driver or not.
 
-use crate::Kernel;
+use super::{Shared, objects};
+use crate::io::Client;
 use crate::ps::Process;
-use crate::se::{Sid, Token};
-use crate::source::{Host, volume};
+use crate::se::Sid;
+use crate::source::volume;
 use ntwatch_lab_link::{self as link, Answer, Query, Volume};
-use ntwatch_protocol::ioctl::STATUS_NOT_SUPPORTED;
+use std::os::fd::OwnedFd;
 
-/// The answer to a process of the machine that has this token.
-pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) -> Answer {
-    match query {
+/// The answer to a client, and the file that it carries.
+pub(super) fn answer(shared: &Shared, client: &Client, query: Query) -> (Answer, Option<OwnedFd>) {
+    let Shared { kernel, host, .. } = shared;
+    let answer = match query {
         Query::Processes => {
             let running = kernel.ps.running();
             Answer::Processes(running.iter().map(|process| snapshot(process)).collect())
@@ -18,7 +20,7 @@ pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) 
             let process = kernel.ps.find(pid);
             Answer::Process(process.map(|process| snapshot(&process)))
         }
-        Query::EnablePrivilege(name) => Answer::Status(token.enable(&name) as u32),
+        Query::EnablePrivilege(name) => Answer::Status(client.process().token.enable(&name) as u32),
         Query::Volumes => Answer::Volumes(volumes()),
         Query::Host => Answer::Host(link::Host {
             name: host.name.clone(),
@@ -29,11 +31,12 @@ pub(super) fn answer(kernel: &Kernel, host: &Host, token: &Token, query: Query) 
             let sid = Sid::read(&sid);
             Answer::Account(sid.and_then(|sid| kernel.ps.accounts.name_of(&sid)))
         }
-        Query::CreateEvent
-        | Query::MapView { .. }
-        | Query::DuplicateHandle { .. }
-        | Query::CloseHandle(_) => Answer::Status(STATUS_NOT_SUPPORTED),
-    }
+        Query::CreateEvent => return objects::create_event(client),
+        Query::MapView { handle, write } => return objects::map_view(client, handle, write),
+        Query::DuplicateHandle { handle, access } => objects::duplicate(client, handle, access),
+        Query::CloseHandle(handle) => Answer::Status(client.close_handle(handle as usize) as u32),
+    };
+    (answer, None)
 }
 
 fn snapshot(process: &Process) -> link::Process {

@@ -3,12 +3,15 @@
 use super::{Shared, answer};
 use crate::io::{Client, Completion, FileHandle, Ticket};
 use crate::ob::ObjectRef;
-use crate::se::Token;
-use ntwatch_lab_link::{Answer, LinkError, MAX_FRAME, Reply, Request, decode, receive, send};
+use crate::ps::Process;
+use ntwatch_lab_link::{
+    Answer, LinkError, MAX_FRAME, Reply, Request, decode, receive, send, send_with_file,
+};
 use ntwatch_protocol::ioctl::CONFIGURE;
 use std::collections::HashMap;
 use std::io::BufWriter;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +28,8 @@ const MAX_OUTPUT: usize = MAX_FRAME - 64;
 /// A reply on its way to the client.
 enum Outgoing {
     Completed(u32, Completion),
-    Answer(u32, Answer),
+    /// With the file that it carries.
+    Answer(u32, Answer, Option<OwnedFd>),
 }
 
 /// Where replies go, from whatever thread.
@@ -46,6 +50,16 @@ impl Replies {
 /// Serves the client until it closes the socket or breaks the protocol: both are the death of
 /// its process.
 pub(super) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
+    let process = shared.kernel.ps.create_process_from(shared.client.clone());
+    serve_process(shared, stream, process);
+}
+
+/// As [`serve`], for the client that is this process.
+pub(super) fn serve_process(
+    shared: &Arc<Shared>,
+    stream: &UnixStream,
+    process: ObjectRef<Process>,
+) {
     let (to_writer, to_write) = channel();
     let replies = Replies {
         shared: Arc::clone(shared),
@@ -53,11 +67,8 @@ pub(super) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
     };
     thread::scope(|scope| {
         scope.spawn(|| write_replies(shared, stream, to_write));
-        let token = ObjectRef::new(&shared.kernel.objects, shared.client.clone());
-        let process = shared.kernel.ps.create_process(token.clone());
         let mut connection = Connection {
             shared,
-            token,
             client: Client::new(&shared.kernel, process),
             handle: None,
             requests: HashMap::new(),
@@ -82,28 +93,35 @@ pub(super) fn serve(shared: &Arc<Shared>, stream: &UnixStream) {
 fn write_replies(shared: &Shared, stream: &UnixStream, replies: Receiver<Outgoing>) {
     let mut to = BufWriter::new(stream);
     let mut alive = true;
-    for reply in replies {
-        let reply = match &reply {
+    for outgoing in replies {
+        let file = match &outgoing {
+            Outgoing::Answer(_, _, file) => file.as_ref(),
+            Outgoing::Completed(..) => None,
+        };
+        let reply = match &outgoing {
             Outgoing::Completed(tag, completion) => Reply::Completed {
                 tag: *tag,
                 status: completion.status as u32,
                 information: completion.information as u64,
                 output: &completion.output,
             },
-            Outgoing::Answer(tag, answer) => Reply::Answer {
+            Outgoing::Answer(tag, answer, _) => Reply::Answer {
                 tag: *tag,
                 answer: answer.clone(),
             },
         };
-        alive = alive && send(&mut to, &reply).is_ok() && to.flush().is_ok();
+        alive = alive
+            && match file {
+                // Nothing is in the buffer now that it could overtake.
+                Some(file) => send_with_file(stream, &reply, file).is_ok(),
+                None => send(&mut to, &reply).is_ok() && to.flush().is_ok(),
+            };
         shared.unsent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 struct Connection<'a> {
     shared: &'a Shared,
-    /// Of this process alone: what it enables no other has.
-    token: ObjectRef<Token>,
     client: Client,
     handle: Option<Arc<FileHandle>>,
     /// Requests that may be cancelled, by tag.
@@ -137,9 +155,8 @@ impl Connection<'_> {
                 }
             }
             Request::Query { tag, query } => {
-                let Shared { kernel, host, .. } = self.shared;
-                let answer = answer::answer(kernel, host, &self.token, query);
-                self.replies.send(Outgoing::Answer(tag, answer));
+                let (answer, file) = answer::answer(self.shared, &self.client, query);
+                self.replies.send(Outgoing::Answer(tag, answer, file));
             }
         }
         Ok(())
@@ -197,23 +214,10 @@ impl Connection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kernel;
-    use crate::source::{Quiet, Source};
+    use crate::se::Token;
+    use crate::serve::tests::machine;
     use ntwatch_lab_link::Query;
     use windows_sys::Win32::Foundation::STATUS_NOT_ALL_ASSIGNED;
-
-    fn machine(client: Token) -> Arc<Shared> {
-        let kernel = Kernel::boot(crate::Config::default());
-        Arc::new(Shared {
-            host: Quiet.host(),
-            client,
-            kernel,
-            sessions: Default::default(),
-            connections: Default::default(),
-            one_closed: Default::default(),
-            unsent: Default::default(),
-        })
-    }
 
     #[test]
     fn an_output_buffer_that_no_frame_can_bring_back_is_refused() {

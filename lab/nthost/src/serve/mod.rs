@@ -2,13 +2,15 @@
 //!
 //! [`Server`] boots a machine, loads the driver and listens on a Unix socket; each connection is
 //! a process of the machine (`connection`), which asks the driver for what it wants and the
-//! machine for what Windows tells any process (`answer`).
+//! machine for what Windows tells any process (`answer`) and does for it (`objects`).
 
 mod answer;
 mod connection;
+mod objects;
 
 use crate::io::{Client, FileHandle, Service, ServiceConfig, StartError, Stop};
 use crate::ob::ObjectRef;
+use crate::ps::NewProcess;
 use crate::se::Token;
 use crate::source::{Host, Sessions, Source, Stage};
 use crate::{Kernel, LeakReport};
@@ -33,8 +35,8 @@ pub struct ServeConfig {
     pub wdfldr: Option<PathBuf>,
     /// Where clients connect.
     pub socket: PathBuf,
-    /// Whose processes the clients are.
-    pub client: Token,
+    /// What the clients' processes are made from.
+    pub client: NewProcess,
     /// End when the source has no more and every client has read everything.
     pub exit_when_done: bool,
 }
@@ -105,8 +107,8 @@ pub struct Server {
 struct Shared {
     kernel: Arc<Kernel>,
     host: Host,
-    /// Whose processes the clients are.
-    client: Token,
+    /// What the clients' processes are made from.
+    client: NewProcess,
     sessions: Sessions,
     /// The clients that are connected, by number.
     connections: Mutex<HashMap<u64, UnixStream>>,
@@ -317,5 +319,27 @@ impl Shared {
         }
         let some_open = |connections: &mut HashMap<_, _>| !connections.is_empty();
         drop(self.one_closed.wait_while(connections, some_open));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Quiet;
+
+    /// A machine without a driver, whose clients have this token.
+    pub(super) fn machine(token: Token) -> Arc<Shared> {
+        Arc::new(Shared {
+            host: Quiet.host(),
+            client: NewProcess {
+                token,
+                ..NewProcess::default()
+            },
+            kernel: Kernel::boot(crate::Config::default()),
+            sessions: Sessions::default(),
+            connections: Mutex::default(),
+            one_closed: Condvar::new(),
+            unsent: AtomicUsize::new(0),
+        })
     }
 }
