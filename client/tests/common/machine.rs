@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    fn deliver(&mut self, record: &Record<'_>) {
+    pub(crate) fn deliver(&mut self, record: &Record<'_>) {
         let stats = &mut self.stats;
         if let Record::Lost(lost) = record {
             for (at, count) in lost.counts.iter().enumerate() {

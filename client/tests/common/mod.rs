@@ -6,6 +6,7 @@ pub(crate) mod machine;
 #[cfg(unix)]
 pub(crate) mod program;
 pub(crate) mod records;
+pub(crate) mod ring;
 #[cfg(unix)]
 pub(crate) mod serve;
 
