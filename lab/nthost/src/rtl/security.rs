@@ -50,7 +50,9 @@ unsafe fn part(
 ) -> *const c_void {
     let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
     // SAFETY: both forms begin alike, and the control word is in that part.
-    let control = unsafe { (*header).Control };
+    let control = unsafe { &raw const (*header).Control };
+    // SAFETY: as above. Unaligned: a self-relative descriptor is aligned to 4 bytes alone.
+    let control = unsafe { control.read_unaligned() };
     if control & SE_SELF_RELATIVE == 0 {
         // SAFETY: in the absolute form all of the structure is there.
         return absolute(unsafe { &*header });
@@ -98,7 +100,9 @@ pub(crate) unsafe fn capture(descriptor: *const c_void, maker: &Token) -> Vec<u8
 pub(crate) unsafe fn capture_dacl(descriptor: *const c_void) -> Vec<u8> {
     let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
     // SAFETY: both forms begin alike, and the control word is in that part.
-    let control = unsafe { (*header).Control };
+    let control = unsafe { &raw const (*header).Control };
+    // SAFETY: as above. Unaligned: a self-relative descriptor is aligned to 4 bytes alone.
+    let control = unsafe { control.read_unaligned() };
     let dacl: *const ACL = match control & SE_DACL_PRESENT {
         0 => ptr::null(),
         // SAFETY: the caller's promise.
