@@ -158,6 +158,9 @@ pub enum Fault {
     NoMemory,
     /// Whatever device this is, it does not know the request.
     #[error("the device does not know this request")]
+    UnknownRequest,
+    /// The driver knows the request, and this is nothing that it can do.
+    #[error("the driver does not support it for this process")]
     NotSupported,
     /// A read before CONFIGURE, or CONFIGURE for another ring than the session has.
     #[error("the session is not in the state for this request")]

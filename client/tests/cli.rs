@@ -28,6 +28,15 @@ fn start_and_exit() -> Machine {
     Machine::new([start(0, &Start::default()), exit(1, pid, key)])
 }
 
+/// The same, from a driver that lets its ring be mapped and from one that does not.
+fn by_both_ways(at_end: AtEnd) -> [Machine; 2] {
+    [true, false].map(|grants_ring| Machine {
+        at_end,
+        grants_ring,
+        ..start_and_exit()
+    })
+}
+
 #[test]
 fn json_lines_are_of_the_schema_and_the_account_is_beside_them() {
     let output = run(start_and_exit(), &["watch", "--format", "jsonl"]);
@@ -81,17 +90,21 @@ fn counting_stops_the_stream_and_the_account_still_balances() {
 
 #[test]
 fn time_runs_out_for_a_stream_in_which_nothing_happens() {
-    let mut machine = start_and_exit();
-    machine.at_end = AtEnd::Pend;
-    let output = run(machine, &["watch", "--format", "jsonl", "--for", "300ms"]);
-    assert!(output.status.success());
-    assert_eq!(events(&output).len(), 4);
+    for machine in by_both_ways(AtEnd::Pend) {
+        let output = run(machine, &["watch", "--format", "jsonl", "--for", "300ms"]);
+        assert!(output.status.success());
+        assert_eq!(events(&output).len(), 4);
+    }
 }
 
 #[test]
 fn events_are_seen_when_they_happen_and_ctrl_c_ends_cleanly() {
-    let mut machine = start_and_exit();
-    machine.at_end = AtEnd::Pend;
+    for machine in by_both_ways(AtEnd::Pend) {
+        assert_ends_with_ctrl_c(machine);
+    }
+}
+
+fn assert_ends_with_ctrl_c(machine: Machine) {
     let server = Server::start(machine);
     let mut child = ntwatch(Some(&server), &["watch", "--format", "jsonl"])
         .spawn()
@@ -203,10 +216,96 @@ fn assert_fails_behind_its_events(output: &Output, word: &str) {
 
 #[test]
 fn a_machine_that_goes_away_is_a_failure_behind_its_events() {
-    let mut machine = start_and_exit();
-    machine.at_end = AtEnd::Die;
-    let output = run(machine, &["watch", "--format", "jsonl"]);
-    assert_fails_behind_its_events(&output, "cannot read events: the connection");
+    for machine in by_both_ways(AtEnd::Die) {
+        let output = run(machine, &["watch", "--format", "jsonl"]);
+        assert_fails_behind_its_events(&output, "cannot read events: the connection");
+    }
+}
+
+#[test]
+fn the_ring_is_mapped_where_it_can_be_and_the_summary_says_which_way_was_taken() {
+    let [granted, refused] = by_both_ways(AtEnd::ShutDown);
+    let watch = |machine: &Machine, more: &[&str]| {
+        let args = [&["watch", "--format", "jsonl"], more].concat();
+        let output = run(machine.clone(), &args);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let summary = text(&output.stderr).to_owned();
+        assert!(summary.contains("The account balances"), "{summary}");
+        assert!(!summary.contains("NOT"), "{summary}");
+        (events(&output), summary)
+    };
+    let said = |summary: &str, word: &str| {
+        let transport = summary.lines().nth(1).unwrap();
+        assert!(transport.starts_with("transport: "), "{summary}");
+        assert!(
+            transport.contains(word),
+            "not a word of {word:?} in:\n{summary}"
+        );
+    };
+    let (lines, summary) = watch(&granted, &[]);
+    said(&summary, "transport: mapped");
+    let (lines_lingering, summary) = watch(&granted, &["--transport", "mapped", "--linger", "5ms"]);
+    said(&summary, "transport: mapped");
+    let (lines_read, summary) = watch(&granted, &["--transport", "read"]);
+    said(
+        &summary,
+        "transport: read, not mapped: reads were asked for",
+    );
+    let (lines_fallen_back, summary) = watch(&refused, &[]);
+    said(
+        &summary,
+        "transport: read, not mapped: the driver refused it",
+    );
+    assert!(
+        [lines_lingering, lines_read, lines_fallen_back]
+            .iter()
+            .all(|other| *other == lines)
+    );
+
+    let output = run(refused, &["watch", "--transport", "mapped"]);
+    assert_fails(
+        &output,
+        3,
+        &["cannot map the ring", "refused", "--transport read"],
+    );
+}
+
+#[test]
+fn stats_say_how_many_sessions_are_mapped_and_whether_this_ones_would_be() {
+    let [mut granted, refused] = by_both_ways(AtEnd::ShutDown);
+    (granted.stats.sessions, granted.stats.mapped_sessions) = (4, 2);
+    let stats =
+        |machine: &Machine, more: &[&str]| run(machine.clone(), &[&["stats"], more].concat());
+    let said = stats(&granted, &[]);
+    for word in [
+        "3 sessions besides this one, 2 of them mapped",
+        "transport: mapped",
+    ] {
+        assert!(text(&said.stdout).contains(word), "{}", text(&said.stdout));
+    }
+    let json = |machine| {
+        let said = stats(machine, &["--format", "jsonl"]);
+        serde_json::from_slice::<Value>(&said.stdout).unwrap()
+    };
+    let said = json(&granted);
+    assert_eq!(said["mapped_sessions"], 2);
+    assert_eq!(
+        (&said["transport"], &said["not_mapped"]),
+        (&"mapped".into(), &Value::Null)
+    );
+    let said = json(&refused);
+    assert_eq!(said["transport"], "read");
+    assert!(
+        said["not_mapped"]
+            .as_str()
+            .unwrap()
+            .starts_with("the driver refused it")
+    );
+    assert_fails(
+        &stats(&refused, &["--transport", "mapped"]),
+        3,
+        &["cannot map the ring"],
+    );
 }
 
 #[test]

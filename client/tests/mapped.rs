@@ -268,11 +268,10 @@ fn without_a_ring_to_map_it_reads_and_says_why() {
 /// A ring in which anything may lie, whose reader has nobody to wake it.
 fn ring_of(words: &[u64]) -> Records {
     let shared = Shared::new();
-    let at = shared.ring.cast::<u64>();
-    for (nth, word) in words.iter().enumerate() {
-        // SAFETY: inside, as there are no more words than `Shared` has; nobody reads it yet.
-        unsafe { at.add(nth).write(*word) };
-    }
+    let at = shared.ring.cast::<u64>().as_ptr();
+    // SAFETY: inside, as there are no more words than `Shared` has, and nobody else reads them yet.
+    let ring = unsafe { std::slice::from_raw_parts_mut(at, words.len()) };
+    ring.copy_from_slice(words);
     let mut fake = Fake::new(Machine::new([]));
     fake.grant(shared, Box::new(Script::default()));
     records(fake, Duration::ZERO)

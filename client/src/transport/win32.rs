@@ -25,7 +25,8 @@ pub(crate) fn fault(error: io::Error) -> Fault {
         // STATUS_TOO_MANY_OPENED_FILES
         ERROR_TOO_MANY_OPEN_FILES => Fault::NoRoom,
         ERROR_NO_SYSTEM_RESOURCES => Fault::NoMemory,
-        ERROR_INVALID_FUNCTION | ERROR_NOT_SUPPORTED => Fault::NotSupported,
+        ERROR_INVALID_FUNCTION => Fault::UnknownRequest,
+        ERROR_NOT_SUPPORTED => Fault::NotSupported,
         // STATUS_INVALID_DEVICE_STATE
         ERROR_BAD_COMMAND => Fault::OutOfOrder,
         ERROR_INVALID_PARAMETER => Fault::BadParameter,
@@ -51,7 +52,7 @@ mod tests {
             (995, Fault::Stopped),
             (4, Fault::NoRoom),
             (1450, Fault::NoMemory),
-            (1, Fault::NotSupported),
+            (1, Fault::UnknownRequest),
             (50, Fault::NotSupported),
             (22, Fault::OutOfOrder),
             (87, Fault::BadParameter),

@@ -184,7 +184,7 @@ impl Transport for Fake {
 
     fn map_ring(&self, _ring_size: u32) -> Result<Mapping, Unmappable> {
         let granted = self.grants.lock().unwrap().take();
-        let (shared, wake) = granted.ok_or(Unmappable::Refused(Fault::NotSupported))?;
+        let (shared, wake) = granted.ok_or(Unmappable::Refused(Fault::UnknownRequest))?;
         // SAFETY: memory that stays, as long as is said; the driver's side lives by the rules, and
         // where there is none nothing changes.
         let views = unsafe { Views::new(shared.ring, RING_SIZE, shared.consumer, ()) };

@@ -33,6 +33,8 @@ pub(crate) struct Machine {
     pub(crate) protocol_major: u16,
     /// A device that is not ntwatch's knows no request.
     pub(crate) foreign: bool,
+    /// Can the session's ring be mapped?
+    pub(crate) grants_ring: bool,
     /// What each read brings.
     pub(crate) batches: VecDeque<Vec<u8>>,
     pub(crate) at_end: AtEnd,
@@ -58,6 +60,7 @@ impl Machine {
             open_status: 0,
             protocol_major: PROTOCOL_MAJOR,
             foreign: false,
+            grants_ring: false,
             batches: batches.into_iter().collect(),
             at_end: AtEnd::ShutDown,
             stats: Stats::new_zeroed(),

@@ -8,6 +8,8 @@ pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod ring;
 #[cfg(unix)]
+pub(crate) mod sections;
+#[cfg(unix)]
 pub(crate) mod serve;
 
 use serde_json::Value;

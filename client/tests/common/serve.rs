@@ -2,10 +2,11 @@
 
 use crate::common::machine::{AtEnd, Machine, STATUS_CANCELLED, STATUS_PENDING};
 use crate::common::records::{MIDNIGHT, Start};
+use crate::common::sections::Sections;
 use ntwatch_lab_link::{
     Answer, Host, LinkError, Process, Query, Reply, Request, Volume, decode, receive, send,
+    send_with_file,
 };
-use ntwatch_protocol::ioctl::STATUS_NOT_SUPPORTED;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 const STATUS_NOT_ALL_ASSIGNED: u32 = 0x106;
@@ -47,6 +48,7 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
             },
         )
     };
+    let mut sections = Sections::default();
     let (mut reads_pended, mut snapshots) = (0, 0);
     while receive(stream, &mut frame)? {
         match decode(&frame)? {
@@ -57,7 +59,8 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
                 input,
                 output_len,
             } => {
-                let (status, output) = machine.control(code, input, output_len as usize);
+                let output_len = output_len as usize;
+                let (status, output) = sections.control(&mut machine, code, input, output_len);
                 if status == STATUS_PENDING {
                     reads_pended += 1;
                 } else {
@@ -68,11 +71,19 @@ fn serve(stream: &UnixStream, mut machine: Machine) -> Result<(), LinkError> {
             Request::Cancel { tag } => complete(tag, STATUS_CANCELLED, &[])?,
             Request::Query { tag, query } => {
                 snapshots += u32::from(query == Query::Processes);
-                let answer = answer(&machine, query);
-                send(stream, &Reply::Answer { tag, answer })?;
+                let (answer, file) = match sections.answer(&query) {
+                    Some(answer) => answer,
+                    None => (answer(&machine, query), None),
+                };
+                let reply = Reply::Answer { tag, answer };
+                match file {
+                    Some(file) => send_with_file(stream, &reply, file)?,
+                    None => send(stream, &reply)?,
+                }
             }
         }
-        if machine.at_end == AtEnd::Die && reads_pended > 0 && snapshots == 2 {
+        let has_all = reads_pended > 0 || sections.is_mapped();
+        if machine.at_end == AtEnd::Die && has_all && snapshots == 2 {
             break;
         }
     }
@@ -120,6 +131,6 @@ fn answer(machine: &Machine, query: Query) -> Answer {
         Query::CreateEvent
         | Query::MapView { .. }
         | Query::DuplicateHandle { .. }
-        | Query::CloseHandle(_) => Answer::Status(STATUS_NOT_SUPPORTED),
+        | Query::CloseHandle(_) => unreachable!("these are about sections and events"),
     }
 }

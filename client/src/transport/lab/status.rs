@@ -24,7 +24,8 @@ pub(super) fn fault(status: u32) -> Fault {
         // INSUFFICIENT_RESOURCES
         0xC000_009A => Fault::NoMemory,
         // INVALID_DEVICE_REQUEST
-        0xC000_0010 | STATUS_NOT_SUPPORTED => Fault::NotSupported,
+        0xC000_0010 => Fault::UnknownRequest,
+        STATUS_NOT_SUPPORTED => Fault::NotSupported,
         // INVALID_DEVICE_STATE
         0xC000_0184 => Fault::OutOfOrder,
         // INVALID_PARAMETER
@@ -51,7 +52,7 @@ mod tests {
             (0xC000_0120, Fault::Stopped),
             (0xC000_011F, Fault::NoRoom),
             (0xC000_009A, Fault::NoMemory),
-            (0xC000_0010, Fault::NotSupported),
+            (0xC000_0010, Fault::UnknownRequest),
             (0xC000_00BB, Fault::NotSupported),
             (0xC000_0184, Fault::OutOfOrder),
             (0xC000_000D, Fault::BadParameter),
