@@ -85,6 +85,13 @@ impl Mapped {
         unsafe { self.ring.get() }.capacity()
     }
 
+    /// Says to the client that nothing will come for it, if the worker has not got its end.
+    pub(crate) fn end(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.end();
+        }
+    }
+
     pub(crate) const fn wake_bytes(&self) -> u64 {
         self.wake_bytes
     }

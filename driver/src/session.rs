@@ -213,7 +213,7 @@ impl Session {
     /// Completes pended reads as long as there is a reason to, or wakes a client that reads in
     /// place if there is one.
     pub(crate) fn serve(&self) {
-        if let Some(Events::Mapped(mapped)) = &*self.events.lock() {
+        if let Some(Events::Mapped(mapped)) = &mut *self.events.lock() {
             return self.wake(mapped);
         }
         while let Some(completion) = self.next_completion() {
@@ -265,10 +265,11 @@ impl Session {
         }
     }
 
-    fn wake(&self, mapped: &Mapped) {
+    fn wake(&self, mapped: &mut Mapped) {
         let has_ended = self.ended().is_some();
         let must_wake = match STATE.feeds.lock().feed(self.number) {
             Some(feed) if has_ended => {
+                mapped.end();
                 feed.end();
                 true
             }

@@ -171,7 +171,7 @@ impl<'r> Feed<'r> {
     /// Says to a client that reads in place that nothing more will come for it. It is to be woken.
     pub fn end(&mut self) {
         if let Some(open) = &mut self.open {
-            open.queue.say(state::ENDED, true);
+            open.queue.end();
         }
     }
 }

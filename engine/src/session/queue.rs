@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use crate::memory::OutOfMemory;
 use ntwatch_protocol::record::Kind;
 use ntwatch_ring::Priority;
-use ntwatch_ring::session::Producer;
+use ntwatch_ring::session::{Producer, state};
 
 /// Bytes of a session's ring that only process starts and exits, and the announcements of losses,
 /// may use.
@@ -33,6 +33,11 @@ impl<'r> Queue<'r> {
             ledger: Ledger::new(ring_size)?,
             state: 0,
         })
+    }
+
+    /// Says to a client that reads in place that nothing more will come for it.
+    pub fn end(&mut self) {
+        self.say(state::ENDED, true);
     }
 
     /// Is there room for `size` bytes?
