@@ -160,7 +160,7 @@ pub enum Fault {
     #[error("the device does not know this request")]
     UnknownRequest,
     /// The driver knows the request, and this is nothing that it can do.
-    #[error("the driver does not support it for this process")]
+    #[error("it is not supported for this process")]
     NotSupported,
     /// A read before CONFIGURE, or CONFIGURE for another ring than the session has.
     #[error("the session is not in the state for this request")]

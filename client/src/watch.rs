@@ -20,6 +20,9 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// The events of one session, in the driver's order: an iterator that waits for the next one.
 /// It begins with [`crate::event::Body::Session`] and what runs already. An error is its last item,
 /// behind every event that came before it.
+///
+/// It sits on [`Records`]: what comes by reads is read ahead by a thread, so that joining and
+/// reading overlap, and what comes by the mapped ring is joined from where it lies.
 pub struct Watch {
     joiner: Joiner,
     /// The kinds that come out, a mask of [`Kind::bit`].

@@ -95,19 +95,20 @@ fn more_than_the_ring_holds_passes_through_it_while_its_reader_sleeps_and_wakes(
     let mut fake = Fake::new(machine);
     let ring = fake.grant_ring();
     let mut records = records(fake, Duration::ZERO);
-    let writer = std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         for nth in 0..COUNT {
-            while !ring.lock().unwrap().try_push(&exit(nth, 4, 1)) {
-                std::thread::yield_now();
-            }
+            assert_eq!(next(&mut records), Some(nth & 0xffff));
         }
-        ring.lock().unwrap().say(state::ENDED);
+        assert_eq!(next(&mut records), None);
     });
     for nth in 0..COUNT {
-        assert_eq!(next(&mut records), Some(nth & 0xffff));
+        while !ring.lock().unwrap().try_push(&exit(nth, 4, 1)) {
+            assert!(!reader.is_finished(), "nobody makes room");
+            std::thread::yield_now();
+        }
     }
-    assert_eq!(next(&mut records), None);
-    writer.join().unwrap();
+    ring.lock().unwrap().say(state::ENDED);
+    reader.join().unwrap();
 }
 
 #[test]

@@ -43,14 +43,9 @@ impl InPlace {
                 if wake.is_stopped() {
                     return Err(Fault::Stopped.into());
                 }
-                if consumer.peek()?.is_some() {
+                let Some(said) = drained(consumer)? else {
                     return Ok(true);
-                }
-                // Nothing is pushed behind the end, so a look behind this one is the last.
-                let said = consumer.state();
-                if consumer.peek()?.is_some() {
-                    return Ok(true);
-                }
+                };
                 if said & state::GAP != 0 && !announced {
                     announce()?;
                     announced = true;
@@ -81,6 +76,16 @@ impl InPlace {
     pub(super) fn pass(&mut self) {
         self.mapping.views.consumer(|consumer| consumer.release());
     }
+}
+
+/// What the driver says beside a ring that is drained; `None` of one that is not.
+fn drained(consumer: &mut Consumer<'_>) -> Result<Option<u64>, Damaged> {
+    if consumer.peek()?.is_some() {
+        return Ok(None);
+    }
+    // What was pushed before it was said is seen by the look behind this one.
+    let said = consumer.state();
+    Ok(consumer.peek()?.is_none().then_some(said))
 }
 
 /// `None` if there is no reason to sleep.

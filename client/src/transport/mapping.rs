@@ -128,9 +128,8 @@ impl Views {
     ///
     /// # Safety
     /// Until `mapped` is dropped, [`DATA_OFFSET`]` + ring_size` bytes at `ring` can be read and the
-    /// page at `consumer` can be written, both are aligned to 8 bytes, nobody in this process but
-    /// the driver's part writes to the first or anybody else to the second, and whoever produces
-    /// leaves records alone that are not released.
+    /// page at `consumer` can be written, both are aligned to 8 bytes, nobody else writes to the
+    /// page, and who writes to the ring leaves records alone that are not released.
     pub unsafe fn new(
         ring: NonNull<u8>,
         ring_size: u32,

@@ -141,7 +141,7 @@ pub(crate) fn stats(stats: &Stats, route: &Route) -> String {
     }
     let _ = writeln!(
         text,
-        "{others} sessions besides this one, {mapped} of them mapped\n\
+        "{others} sessions besides this one, {mapped} of them mapped.\n\
          transport: {route}",
         others = stats.sessions.saturating_sub(1),
         mapped = stats.mapped_sessions,

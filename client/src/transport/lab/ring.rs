@@ -7,6 +7,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use ntwatch_lab_link::{Answer, Query};
 use ntwatch_protocol::mapped::{CONSUMER_SIZE, DATA_OFFSET, MappedRing};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -53,7 +54,7 @@ fn views(lab: &Lab, granted: &MappedRing) -> Result<Views, Fault> {
         }
     }
     let (ring, consumer) = (ring?, consumer?);
-    let start = |view: &MmapRaw| NonNull::new(view.as_mut_ptr()).ok_or_else(unmapped);
+    let start = |view: &MmapRaw| NonNull::new(view.as_mut_ptr()).ok_or_else(unusable);
     let (ring_start, consumer_start) = (start(&ring)?, start(&consumer)?);
     // SAFETY: whole views of the lengths that `view` has checked, page-aligned, which are unmapped
     // when they are dropped, and nobody else in this process has; nthost gave the file of the
@@ -82,15 +83,13 @@ fn view(lab: &Lab, handle: u64, write: bool, len: usize) -> Result<MmapRaw, Faul
         map.map_raw_read_only(&file)?
     };
     if view.len() < len {
-        return Err(unmapped());
+        return Err(unusable());
     }
     Ok(view)
 }
 
-fn unmapped() -> Fault {
-    Fault::Io(io::Error::other(
-        "a section is shorter than the driver said",
-    ))
+fn unusable() -> Fault {
+    Fault::Io(io::Error::other("a section is not what the driver said"))
 }
 
 /// What an answer means that is not the one hoped for.
@@ -151,7 +150,7 @@ impl Wake for SharedEvent {
         match poll(&mut sources, timeout.as_ref()) {
             Ok(0) => return Ok(Woken::TimedOut),
             Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(Woken::Signalled),
+            Err(Errno::INTR) => return Ok(Woken::Signalled),
             Err(error) => return Err(Fault::Io(error.into())),
         }
         let [stopped, signalled, closed] = sources.map(|source| !source.revents().is_empty());
@@ -159,8 +158,11 @@ impl Wake for SharedEvent {
             return Err(Fault::Stopped);
         }
         if signalled {
-            // Resets it.
-            rustix::io::read(&self.signal, &mut [0; 8]).map_err(io::Error::from)?;
+            // Resets it. That it was not set any more is as good.
+            match rustix::io::read(&self.signal, &mut [0; 8]) {
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(Fault::Io(error.into())),
+            }
         } else if closed {
             return Err(Fault::Closed);
         }
