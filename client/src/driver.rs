@@ -153,7 +153,8 @@ impl Driver {
         Watch::begin(self, filter, delivery)
     }
 
-    /// As [`Self::watch_by`], for those who want the driver's records as they are.
+    /// As [`Self::watch_by`], for those who want the driver's records as they are: process starts
+    /// and exits among them, asked for or not.
     ///
     /// # Errors
     /// As for [`Self::watch_by`].

@@ -1,6 +1,6 @@
 //! MAP_RING: when to sleep, and when to ask the driver.
 
-use super::{Broken, Patience};
+use super::source::{Broken, Patience};
 use crate::transport::mapping::{Mapping, Wake, Woken};
 use crate::transport::{Fault, Transport};
 use ntwatch_protocol::ioctl::{GET_STATS, Stats};

@@ -2,18 +2,17 @@
 
 mod in_place;
 mod read_ahead;
+mod source;
 
-use crate::delivery::{Delivery, Route, Way};
+pub(crate) use source::Patience;
+
+use crate::delivery::{Delivery, Route};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::transport::mapping::{Mapping, Unmappable};
-use crate::transport::{Fault, Transport};
-use in_place::InPlace;
-use ntwatch_protocol::reader::{self, ReadError, Record};
-use ntwatch_ring::session::Damaged;
-use read_ahead::ReadAhead;
+use crate::transport::Transport;
+use ntwatch_protocol::reader::Record;
+use source::Source;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
 
 /// The records of one session, in the driver's order, each lent until the next one is asked for.
 /// From a mapped ring they are lent as they lie there, without a copy. Reads are made ahead, up to
@@ -67,24 +66,6 @@ impl Stopper {
     }
 }
 
-/// How long to wait for a record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
-    None,
-    Time(Duration),
-    Endless,
-}
-
-impl Patience {
-    /// When it ends, if it has begun now and lasts for a time.
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::Time(time) => Instant::now().checked_add(time),
-            Self::None | Self::Endless => None,
-        }
-    }
-}
-
 /// What there is when a record is asked for.
 pub(crate) enum Next<'r> {
     Record(Record<'r>),
@@ -104,14 +85,7 @@ impl Records {
         ring_size: u32,
         delivery: Delivery,
     ) -> Result<Self, Error> {
-        let (source, route) = match map(&driver, ring_size, delivery.way)? {
-            Ok(mapping) => {
-                let transport = Arc::clone(driver.transport());
-                let ring = InPlace::new(mapping, delivery.linger, transport);
-                (Source::Mapped(ring), Route::Mapped)
-            }
-            Err(why) => (Source::Unread, Route::Read(why)),
-        };
+        let (source, route) = Source::choose(&driver, ring_size, delivery)?;
         Ok(Self {
             source,
             route,
@@ -124,9 +98,7 @@ impl Records {
 
     /// Begins to read, now that the session is configured.
     pub(crate) fn begin(&mut self) {
-        if let Source::Unread = self.source {
-            self.source = Source::Read(ReadAhead::begin(Arc::clone(self.driver.transport())));
-        }
+        self.source.begin(&self.driver);
     }
 
     /// Waits for the next record and lends it. `None` once there is no other; behind an error there
@@ -185,132 +157,18 @@ impl Records {
         let Self { source, driver, .. } = self;
         let broken = match source.wait(patience) {
             Ok(false) => return Next::Nothing,
-            Ok(true) => match source
-                .bytes()
-                .map(|bytes| reader::Records::new(bytes).next())
-            {
-                Ok(Some(Ok(record))) => {
+            Ok(true) => match source.record() {
+                Ok(Some(record)) => {
                     self.lent = record.header().size as usize;
                     return Next::Record(record);
                 }
-                Ok(Some(Err(error))) => Broken::Record(behind(self.passed, error)),
                 Ok(None) => return Next::Nothing,
-                Err(damaged) => Broken::Ring(damaged),
+                Err(broken) => broken,
             },
             Err(broken) => broken,
         };
-        let device = || driver.device().into();
-        let (end, next) = match broken {
-            Broken::Fault(Fault::ShuttingDown) => (End::DriverShutdown, Next::Ended),
-            Broken::Fault(Fault::Stopped) => (End::Stopped, Next::Ended),
-            Broken::Fault(fault) => {
-                let error = driver.cannot("read events")(fault);
-                (End::Failed, Next::Failed(error))
-            }
-            Broken::Record(error) => {
-                let device = device();
-                (End::Failed, Next::Failed(Error::Record { device, error }))
-            }
-            Broken::Ring(error) => {
-                let device = device();
-                (End::Failed, Next::Failed(Error::Ring { device, error }))
-            }
-        };
+        let (end, error) = broken.end(driver, self.passed);
         self.end = Some(end);
-        next
-    }
-}
-
-/// The way that records come by.
-enum Source {
-    /// Reads that have not begun.
-    Unread,
-    Read(ReadAhead),
-    Mapped(InPlace),
-}
-
-/// Why no record can be had.
-enum Broken {
-    Fault(Fault),
-    Record(ReadError),
-    Ring(Damaged),
-}
-
-impl From<Fault> for Broken {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<Damaged> for Broken {
-    fn from(damaged: Damaged) -> Self {
-        Self::Ring(damaged)
-    }
-}
-
-impl Source {
-    /// Waits until there is a record. `false` when patience ends before.
-    fn wait(&mut self, patience: Patience) -> Result<bool, Broken> {
-        match self {
-            Self::Unread => Ok(false),
-            Self::Read(ahead) => Ok(ahead.wait(patience)?),
-            Self::Mapped(ring) => ring.wait(patience),
-        }
-    }
-
-    /// Bytes that begin with the next record.
-    fn bytes(&mut self) -> Result<&[u8], Damaged> {
-        match self {
-            Self::Unread => Ok(&[]),
-            Self::Read(ahead) => Ok(ahead.bytes()),
-            Self::Mapped(ring) => ring.bytes(),
-        }
-    }
-
-    /// That record, of `len` bytes, is done with.
-    fn pass(&mut self, len: usize) {
-        match self {
-            Self::Unread => {}
-            Self::Read(ahead) => ahead.pass(len),
-            Self::Mapped(ring) => ring.pass(),
-        }
-    }
-}
-
-/// Maps the session's ring if that is wished for, or says why there is none to be had.
-fn map(driver: &Driver, ring_size: u32, way: Way) -> Result<Result<Mapping, Unmappable>, Error> {
-    if way == Way::Read {
-        return Ok(Err(Unmappable::Unwanted));
-    }
-    match driver.transport().map_ring(ring_size) {
-        Ok(mapping) => Ok(Ok(mapping)),
-        // Nor are reads to be had then.
-        Err(Unmappable::Refused(fault @ (Fault::ShuttingDown | Fault::Closed))) => {
-            Err(driver.cannot("begin a session")(fault))
-        }
-        Err(why) if way == Way::Mapped || matches!(why, Unmappable::Unusable(_)) => {
-            Err(Error::NotMapped {
-                device: driver.device().into(),
-                why,
-            })
-        }
-        Err(why) => Ok(Err(why)),
-    }
-}
-
-/// The error at the record that `passed` bytes of the stream were before.
-const fn behind(passed: usize, error: ReadError) -> ReadError {
-    match error {
-        ReadError::Truncated { offset } => ReadError::Truncated {
-            offset: passed.saturating_add(offset),
-        },
-        ReadError::BadSize { offset, size } => ReadError::BadSize {
-            offset: passed.saturating_add(offset),
-            size,
-        },
-        ReadError::BadBody { offset, kind } => ReadError::BadBody {
-            offset: passed.saturating_add(offset),
-            kind,
-        },
+        error.map_or(Next::Ended, Next::Failed)
     }
 }

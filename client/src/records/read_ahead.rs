@@ -1,6 +1,6 @@
 //! READ_EVENTS, ahead of whoever wants the records.
 
-use super::Patience;
+use super::source::Patience;
 use crate::transport::{Fault, Transport};
 use ntwatch_protocol::record::MAX_RECORD_SIZE;
 use std::sync::Arc;
