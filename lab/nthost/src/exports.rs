@@ -78,7 +78,7 @@ static LISTS: &[&[Export]] = &[
     mm::section::EXPORTS,
     mm::system::EXPORTS,
     ob::callback::registration::EXPORTS,
-    ob::handle::EXPORTS,
+    ob::handle::driver::EXPORTS,
     ob::reference::EXPORTS,
     ob::types::EXPORTS,
     ps::notify::image::EXPORTS,

@@ -80,10 +80,12 @@ impl EventObject {
 
     /// Signals it. Was it already?
     pub(crate) fn set(&self) -> bool {
-        let before = self.is_set();
-        // Fails only when the count is full, and then it is signalled.
-        let _ = write(&self.signal, &1u64.to_ne_bytes());
-        before
+        let state = self.poll(PollFlags::IN | PollFlags::OUT, Some(Duration::ZERO));
+        // The other side can fill the count, and have writing to it wait. It is signalled then.
+        if state.contains(PollFlags::OUT) {
+            let _ = write(&self.signal, &1u64.to_ne_bytes());
+        }
+        state.contains(PollFlags::IN)
     }
 
     /// Ends the signal. Was it there?
@@ -93,16 +95,17 @@ impl EventObject {
 
     /// Is it signalled?
     pub(crate) fn is_set(&self) -> bool {
-        self.is_set_within(Some(Duration::ZERO))
+        !self.poll(PollFlags::IN, Some(Duration::ZERO)).is_empty()
     }
 
     /// Waits, for good without a `timeout`, and does to the event what a wait does. `false` if it
     /// was not signalled in time.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        // A time that the host cannot express is as good as none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if !self.is_set_within(left) {
+            if self.poll(PollFlags::IN, left).is_empty() {
                 return false;
             }
             // Another may have been faster.
@@ -112,16 +115,12 @@ impl EventObject {
         }
     }
 
-    fn is_set_within(&self, timeout: Option<Duration>) -> bool {
-        // One that Linux cannot express is as good as none.
+    /// Which of `wanted` the signal is ready for, waited for until there is one.
+    fn poll(&self, wanted: PollFlags, timeout: Option<Duration>) -> PollFlags {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut signals = [PollFd::new(&self.signal, PollFlags::IN)];
-        loop {
-            match poll(&mut signals, timeout.as_ref()) {
-                Err(Errno::INTR) => {}
-                ready => return ready.is_ok_and(|ready| ready > 0),
-            }
-        }
+        let mut signals = [PollFd::new(&self.signal, wanted)];
+        while poll(&mut signals, timeout.as_ref()) == Err(Errno::INTR) {}
+        signals[0].revents()
     }
 }
 
@@ -207,6 +206,16 @@ mod tests {
             [driver.wait(), driver.wait()],
             [STATUS_SUCCESS, STATUS_TIMEOUT]
         );
+    }
+
+    #[test]
+    fn whatever_the_other_side_does_to_the_signal_a_driver_that_sets_it_goes_on() {
+        let (_client, _, driver) = event(EventKind::Synchronization);
+        let theirs = driver.1.as_fd().try_clone_to_owned().unwrap();
+        write(&theirs, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        rustix::fs::fcntl_setfl(&theirs, rustix::fs::OFlags::empty()).unwrap();
+        assert!(driver.set());
+        assert!(driver.is_set());
     }
 
     #[test]
