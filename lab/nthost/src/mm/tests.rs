@@ -180,14 +180,16 @@ fn a_duplicate_has_more_rights_only_if_the_descriptor_grants_them() {
 fn a_closed_list_without_a_word_about_its_owner_leaves_him_a_way() {
     let (kernel, client) = machine();
     let nobody = self_relative(&[2, 0, 8, 0, 0, 0, 0, 0]);
-    let handle = kernel.enter(client.process(), || {
-        create(SIZE as i64, READ, 0, nobody.as_ptr().cast()).unwrap()
-    });
-    assert!(
-        client
-            .duplicate_handle(handle, Some(WRITE_DAC), &client)
-            .is_ok()
-    );
+    let mut another_s = nobody.clone();
+    another_s[4..8].copy_from_slice(&(nobody.len() as u32).to_le_bytes());
+    another_s.extend(Sid::new(5, &[18]).as_bytes());
+    for (descriptor, is_his) in [(nobody, true), (another_s, false)] {
+        let handle = kernel.enter(client.process(), || {
+            create(SIZE as i64, READ, 0, descriptor.as_ptr().cast()).unwrap()
+        });
+        let wider = client.duplicate_handle(handle, Some(WRITE_DAC), &client);
+        assert_eq!(wider.is_ok(), is_his);
+    }
 }
 
 #[test]

@@ -39,6 +39,18 @@ unsafe extern "win64" fn RtlValidSid(sid: *const SID) -> u8 {
 const OWNER_OFFSET: usize = 4;
 const DACL_OFFSET: usize = 16;
 
+/// The control word of a descriptor, absolute or self-relative.
+///
+/// # Safety
+/// `descriptor` points to a valid security descriptor.
+unsafe fn control(descriptor: *const c_void) -> u16 {
+    let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
+    // SAFETY: both forms begin alike, and the control word is in that part.
+    let control = unsafe { &raw const (*header).Control };
+    // SAFETY: as above. Unaligned: a self-relative descriptor is aligned to 4 bytes alone.
+    unsafe { control.read_unaligned() }
+}
+
 /// A part of a descriptor, absolute or self-relative; null if it does not have it.
 ///
 /// # Safety
@@ -48,14 +60,10 @@ unsafe fn part(
     offset_at: usize,
     absolute: impl FnOnce(&SECURITY_DESCRIPTOR) -> *const c_void,
 ) -> *const c_void {
-    let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
-    // SAFETY: both forms begin alike, and the control word is in that part.
-    let control = unsafe { &raw const (*header).Control };
-    // SAFETY: as above. Unaligned: a self-relative descriptor is aligned to 4 bytes alone.
-    let control = unsafe { control.read_unaligned() };
-    if control & SE_SELF_RELATIVE == 0 {
-        // SAFETY: in the absolute form all of the structure is there.
-        return absolute(unsafe { &*header });
+    // SAFETY: the caller's promise.
+    if unsafe { control(descriptor) } & SE_SELF_RELATIVE == 0 {
+        // SAFETY: in the absolute form all of the structure is there, aligned for its pointers.
+        return absolute(unsafe { &*descriptor.cast() });
     }
     let offset = descriptor.wrapping_byte_add(offset_at).cast::<u32>();
     // SAFETY: in the self-relative form the offsets are in its first 20 bytes.
@@ -98,11 +106,8 @@ pub(crate) unsafe fn capture(descriptor: *const c_void, maker: &Token) -> Vec<u8
 /// # Safety
 /// `descriptor` points to a valid security descriptor.
 pub(crate) unsafe fn capture_dacl(descriptor: *const c_void) -> Vec<u8> {
-    let header = descriptor.cast::<SECURITY_DESCRIPTOR>();
-    // SAFETY: both forms begin alike, and the control word is in that part.
-    let control = unsafe { &raw const (*header).Control };
-    // SAFETY: as above. Unaligned: a self-relative descriptor is aligned to 4 bytes alone.
-    let control = unsafe { control.read_unaligned() };
+    // SAFETY: the caller's promise.
+    let control = unsafe { control(descriptor) };
     let dacl: *const ACL = match control & SE_DACL_PRESENT {
         0 => ptr::null(),
         // SAFETY: the caller's promise.
