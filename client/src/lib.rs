@@ -23,6 +23,7 @@
 //! - [`transport::Transport`] is the way to the driver: Windows' own, or a lab's on Unix.
 //!
 //! Opening the driver needs an administrator's elevated token.
+// Allowed in `transport` alone, where memory is shared and Windows is called.
 #![deny(unsafe_code)]
 
 pub mod delivery;
