@@ -1,9 +1,11 @@
 //! What the end-to-end tests share: the built lab, its programs, and recordings read by a second,
 //! independent reader.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod account;
 pub mod lab;
 pub mod machine;
+pub mod mapped;
 pub mod raw;
 pub mod recording;
+pub mod watcher;

@@ -2,12 +2,14 @@
 
 use crate::lab::{Machine, PATIENCE};
 use crate::machine::configure_input;
-use ntwatch_lab_link::{Reply, Request, decode, receive, send};
+use ntwatch_lab_link::{Answer, Inbox, Query, Reply, Request, decode, receive, send};
 use ntwatch_protocol::configure::{AccessMasks, Clause};
 use ntwatch_protocol::ioctl::{self, Stats};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use zerocopy::FromBytes;
 
 /// `GENERIC_READ | GENERIC_WRITE`.
@@ -40,7 +42,15 @@ impl Raw {
     /// # Errors
     /// The NTSTATUS that the open was refused with.
     pub fn open(machine: &Machine, name: &str, access: u32) -> Result<Self, u32> {
-        let socket = UnixStream::connect(machine.socket()).expect("nthost listens");
+        Self::connect(machine.socket(), name, access)
+    }
+
+    /// As [`Raw::open`], on the machine that listens there.
+    ///
+    /// # Errors
+    /// The NTSTATUS that the open was refused with.
+    pub fn connect(socket: &Path, name: &str, access: u32) -> Result<Self, u32> {
+        let socket = UnixStream::connect(socket).expect("nthost listens");
         socket
             .set_read_timeout(Some(PATIENCE))
             .expect("a timeout that is not zero");
@@ -127,6 +137,29 @@ impl Raw {
                 }
                 Reply::Answer { .. } => panic!("nobody asked"),
             }
+        }
+    }
+
+    /// Asks the machine something while no request is under way. Gives the file that came with the
+    /// answer, if one did.
+    ///
+    /// # Panics
+    /// When nthost is gone or answers something else.
+    pub fn ask(&mut self, query: Query) -> (Answer, Option<OwnedFd>) {
+        let tag = self.next_tag;
+        self.next_tag += 1;
+        send(&self.socket, &Request::Query { tag, query }).expect("a frame is sent");
+        let (mut inbox, mut buffer) = (Inbox::new(&self.socket), Vec::new());
+        assert!(
+            receive(&mut inbox, &mut buffer).expect("a reply"),
+            "nthost is gone"
+        );
+        match decode(&buffer).expect("a reply") {
+            Reply::Answer {
+                tag: answered,
+                answer,
+            } if answered == tag => (answer, inbox.take_file()),
+            other => panic!("another reply than to {tag}: {other:?}"),
         }
     }
 

@@ -1,136 +1,161 @@
 //! A storm of processes, threads, images and handles: whatever a slow client misses is counted and
-//! said where it is missing; a fast client misses nothing.
+//! said where it is missing; a fast client misses nothing. By either transport.
 
+use nthost::Kernel;
+use nthost::io::FileHandle;
+use nthost::source::storm::{Activity, Storm};
+use nthost::source::{Sessions, Source, Stage};
 use ntwatch_protocol::configure::{Clause, MIN_RING_SIZE};
-use ntwatch_protocol::ioctl::{CONFIGURE, READ_EVENTS, Stats};
+use ntwatch_protocol::ioctl::Stats;
 use ntwatch_protocol::lost::stage;
 use ntwatch_protocol::reader::{Record, Records};
-use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
+use ntwatch_protocol::record::Kind;
 use ntwatch_protocol::wide::Wide;
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_balances};
 use ntwatch_tests::lab::{Lab, stderr, stdout, until};
-use ntwatch_tests::machine::{EVERY_OPEN, configure_input};
-use ntwatch_tests::raw::Raw;
+use ntwatch_tests::machine::{EVERY_OPEN, boot, configure_input, load, stats, unload};
+use ntwatch_tests::watcher::{Transport, Watcher};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-const STATUS_CANCELLED: u32 = 0xC000_0120;
-
-const STARTS: u64 = 100_000;
+const STARTS: u64 = 50_000;
 /// With these each process of a storm has one event of every kind.
 const MIX: &str = "threads,images,handles";
 
+/// Lets a storm pass over the machine, which `first` has watched from before it.
+fn storm(kernel: &Arc<Kernel>, first: &Watcher) {
+    let sessions = Sessions::default();
+    sessions.configured(&first.handle);
+    let mut storm = Storm {
+        processes: STARTS,
+        mix: vec![Activity::Threads, Activity::Images, Activity::Handles],
+        threads: 2,
+        paced: false,
+    };
+    storm.run(&Stage {
+        kernel,
+        sessions: &sessions,
+        once: true,
+        stop: &AtomicBool::new(false),
+    });
+}
+
 /// The driver's account once the storm is over and the worker has seen all of it.
-fn after_the_storm(raw: &mut Raw) -> Stats {
-    until("the end of the storm", || {
-        let stats = raw.stats();
+fn after_the_storm(handle: &FileHandle) -> Stats {
+    until("the worker to see the whole storm", || {
+        let stats = stats(handle);
         let all_offered = |kind: Kind| stats.offered[kind.index()] == STARTS;
         let over = Kind::EVENTS.into_iter().all(all_offered);
         (over && stats.session_captured == stats.captured).then_some(stats)
     })
 }
 
+fn everything() -> Vec<u8> {
+    configure_input(Kind::ALL_EVENTS, MIN_RING_SIZE, &[EVERY_OPEN])
+}
+
 #[test]
 fn a_client_that_sleeps_through_a_storm_is_told_what_it_missed_and_where() {
-    let machine = Lab::get().serve(["--storm", &STARTS.to_string(), "--mix", MIX]);
-    let mut raw = Raw::open_device(&machine);
-    raw.configure_all(MIN_RING_SIZE);
-    let asleep = after_the_storm(&mut raw);
-    assert_balances(&asleep);
-    let missed = asleep.session_lost[Kind::ProcessStart.index()];
-    assert!(missed > 0, "a ring of a mebibyte cannot hold the storm");
+    for transport in Transport::ALL {
+        let kernel = boot();
+        let service = load(&kernel, &Lab::get());
+        let mut watcher = Watcher::begin(&kernel, transport, MIN_RING_SIZE, &everything());
+        storm(&kernel, &watcher);
+        let asleep = after_the_storm(&watcher.handle);
+        assert_balances(&asleep);
+        let missed = asleep.session_lost[Kind::ProcessStart.index()];
+        assert!(missed > 0, "a ring of a mebibyte cannot hold the storm");
 
-    let tally = read_the_rest(&mut raw);
-    let awake = raw.stats();
-    assert_accounts_for(&awake, &tally);
-    assert_eq!(
-        awake.capture_lost, tally.capture_lost,
-        "every loss was announced"
-    );
-    drop(raw);
-    let (clean, log) = machine.stop();
-    assert!(clean, "the driver left something behind:\n{log}");
+        let tally = read_the_rest(&mut watcher);
+        let awake = stats(&watcher.handle);
+        assert_accounts_for(&awake, &tally);
+        assert_eq!(
+            awake.capture_lost, tally.capture_lost,
+            "every loss was announced"
+        );
+        unload(service, watcher.leave());
+    }
 }
 
 /// Reads what is left in the ring, and the announcements of what is not, in the order of the
 /// stream.
-fn read_the_rest(raw: &mut Raw) -> Tally {
+fn read_the_rest(watcher: &mut Watcher) -> Tally {
     let mut tally = Tally::default();
     let mut last_seq = 0;
-    loop {
-        // Completed at once if there is anything to read, else by the cancel.
-        let read = raw.submit(READ_EVENTS, &[], MAX_RECORD_SIZE);
-        raw.cancel(read);
-        let done = raw.wait(read);
-        if done.status == STATUS_CANCELLED {
-            return tally;
+    for record in Records::new(&watcher.rest()) {
+        let record = record.expect("the driver writes records");
+        let seq = record.header().seq;
+        assert!(seq > last_seq, "seq {seq} follows {last_seq}");
+        if let Record::Lost(lost) = &record
+            && lost.stage == stage::SESSION
+        {
+            assert!(lost.first_seq > last_seq, "what was shown is not lost");
+            let width = lost.last_seq - lost.first_seq + 1;
+            assert!(lost.counts.iter().sum::<u64>() <= width);
         }
-        assert_eq!(done.status, 0, "READ_EVENTS: {:#x}", done.status);
-        for record in Records::new(&done.output) {
-            let record = record.expect("the driver writes records");
-            let seq = record.header().seq;
-            assert!(seq > last_seq, "seq {seq} follows {last_seq}");
-            if let Record::Lost(lost) = &record
-                && lost.stage == stage::SESSION
-            {
-                assert!(lost.first_seq > last_seq, "what was shown is not lost");
-                let width = lost.last_seq - lost.first_seq + 1;
-                assert!(lost.counts.iter().sum::<u64>() <= width);
-            }
-            tally.add(&record);
-            last_seq = seq;
-        }
+        tally.add(&record);
+        last_seq = seq;
     }
+    tally
 }
 
 #[test]
 fn a_session_that_begins_in_mid_storm_with_a_filter_and_a_small_ring_accounts_for_each_event() {
-    let machine = Lab::get().serve(["--storm", &STARTS.to_string(), "--mix", MIX]);
-    let mut first = Raw::open_device(&machine);
-    first.configure_all(MIN_RING_SIZE);
-    let mut late = Raw::open_device(&machine);
-    until("the storm", || {
-        (first.stats().offered[Kind::ProcessStart.index()] > 1000).then_some(())
-    });
-    // Eleven processes of a hundred.
-    let mask = Kind::ImageLoad.bit() | Kind::HandleOpen.bit() | Kind::ThreadExit.bit();
-    let wanted = "worker1*".encode_utf16().flat_map(u16::to_le_bytes);
-    let wanted: Vec<u8> = wanted.collect();
-    let clauses = [Clause::Image(Wide::new(&wanted)), EVERY_OPEN];
-    let input = configure_input(mask, MIN_RING_SIZE, &clauses);
-    let done = late.control(CONFIGURE, &input, 0);
-    assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
+    for transport in Transport::ALL {
+        let kernel = boot();
+        let service = load(&kernel, &Lab::get());
+        let first = Watcher::begin(&kernel, transport, MIN_RING_SIZE, &everything());
+        // Eleven processes of a hundred.
+        let mask = Kind::ImageLoad.bit() | Kind::HandleOpen.bit() | Kind::ThreadExit.bit();
+        let wanted = "worker1*".encode_utf16().flat_map(u16::to_le_bytes);
+        let wanted: Vec<u8> = wanted.collect();
+        let clauses = [Clause::Image(Wide::new(&wanted)), EVERY_OPEN];
+        let input = configure_input(mask, MIN_RING_SIZE, &clauses);
+        let mut late = std::thread::scope(|scope| {
+            scope.spawn(|| storm(&kernel, &first));
+            until("the storm", || {
+                let starts = stats(&first.handle).offered[Kind::ProcessStart.index()];
+                (starts > 1000).then_some(())
+            });
+            Watcher::begin(&kernel, transport, MIN_RING_SIZE, &input)
+        });
 
-    let all = after_the_storm(&mut first);
-    assert_balances(&all);
-    let asleep = late.stats();
-    assert_balances(&asleep);
-    for kind in Kind::EVENTS {
-        let at = kind.index();
-        let captured = asleep.session_captured[at];
-        let name = kind.name();
-        assert!(
-            0 < captured && captured < all.captured[at],
-            "{name}: it came late"
-        );
-        if mask & kind.bit() == 0 {
-            assert_eq!(asleep.filtered[at], captured, "{name}: nobody asked for it");
-        } else {
-            assert!(asleep.filtered[at] > 0, "{name}: of other images");
-            assert!(asleep.session_lost[at] > 0, "{name}: the ring was full");
+        let all = after_the_storm(&first.handle);
+        assert_balances(&all);
+        let asleep = stats(&late.handle);
+        assert_balances(&asleep);
+        for kind in Kind::EVENTS {
+            let at = kind.index();
+            let captured = asleep.session_captured[at];
+            let name = kind.name();
+            assert!(
+                0 < captured && captured < all.captured[at],
+                "{name}: it came late"
+            );
+            if mask & kind.bit() == 0 {
+                assert_eq!(asleep.filtered[at], captured, "{name}: nobody asked for it");
+            } else {
+                assert!(asleep.filtered[at] > 0, "{name}: of other images");
+                assert!(asleep.session_lost[at] > 0, "{name}: the ring was full");
+            }
         }
+        let tally = read_the_rest(&mut late);
+        let awake = stats(&late.handle);
+        assert_accounts_for(&awake, &tally);
+        assert_eq!(awake.session_captured, asleep.session_captured);
+        first.die();
+        unload(service, late.leave());
     }
-    let tally = read_the_rest(&mut late);
-    let awake = late.stats();
-    assert_accounts_for(&awake, &tally);
-    assert_eq!(awake.session_captured, asleep.session_captured);
-    drop((first, late));
-    let (clean, log) = machine.stop();
-    assert!(clean, "the driver left something behind:\n{log}");
 }
 
 #[test]
 fn a_client_that_is_never_a_ring_behind_loses_nothing() {
+    Transport::ALL.into_iter().for_each(loses_nothing);
+}
+
+fn loses_nothing(transport: Transport) {
     let lab = Lab::get();
     let storm = STARTS.to_string();
     // Paced by what the client has read, or the test would measure the machine that it runs on.
@@ -148,6 +173,7 @@ fn a_client_that_is_never_a_ring_behind_loses_nothing() {
             Some(&device),
             ["watch", "--format", "jsonl", "--fail-on-loss"],
         )
+        .args(["--transport", transport.name()])
         .output()
         .expect("ntwatch runs");
     let (clean, log) = machine.finish();

@@ -1,15 +1,17 @@
 //! Sysmon recordings, replayed through the shipped driver: seen whole by the real client, and by
-//! sixteen sessions at once as the filter of each says.
+//! sixteen sessions at once as the filter of each says. By either transport.
 
 mod filters;
 mod whole;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ntwatch_tests::recording::{self, Event};
+use ntwatch_tests::watcher::Transport;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for path in [plain(dir.path()), zipped(dir.path())] {
         let of_this = trials_of(&path);
-        assert_eq!(of_this.len(), 4, "{} has two hosts", path.display());
+        assert_eq!(of_this.len(), 8, "{} has two hosts", path.display());
         trials.extend(of_this);
     }
     let recordings = recording::all();
@@ -57,22 +59,29 @@ fn zipped(dir: &Path) -> PathBuf {
 }
 
 /// A test of what one host of a recording has.
-type Test = fn(&Path, &str, &[Event]) -> Result<(), Failed>;
+type Test = fn(&Path, &str, &[Event], Transport) -> Result<(), Failed>;
 
-/// Two for each host.
+/// Two for each host and transport.
 fn trials_of(path: &Path) -> Vec<Trial> {
     let name = path.file_name().expect("a file").to_string_lossy();
     let tests: [(&str, Test); 2] = [
         ("is_seen_whole", whole::replay),
         ("is_filtered_by_sixteen_sessions_at_once", filters::replay),
     ];
-    let hosts = recording::read(path).into_iter();
-    let trials = hosts.flat_map(|(host, events)| {
-        tests.map(|(what, test)| {
+    let mut trials = Vec::new();
+    for (host, events) in recording::read(path) {
+        let events = Arc::new(events);
+        for ((what, test), transport) in product(tests, Transport::ALL) {
             let (path, host, events) = (path.to_owned(), host.clone(), events.clone());
-            let name = format!("{name}_on_{host}_{what}");
-            Trial::test(name, move || test(&path, &host, &events))
-        })
-    });
-    trials.collect()
+            let name = format!("{name}_on_{host}_{what}_{}", transport.name());
+            let trial = Trial::test(name, move || test(&path, &host, &events, transport));
+            trials.push(trial);
+        }
+    }
+    trials
+}
+
+/// Each with each.
+fn product<A: Copy, B: Copy>(a: [A; 2], b: [B; 2]) -> impl Iterator<Item = (A, B)> {
+    a.into_iter().flat_map(move |a| b.map(|b| (a, b)))
 }

@@ -3,11 +3,17 @@
 use libtest_mimic::Failed;
 use ntwatch_tests::lab::{Lab, stderr, stdout};
 use ntwatch_tests::recording::{Event, Party};
+use ntwatch_tests::watcher::Transport;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::Path;
 
-pub(super) fn replay(path: &Path, host: &str, recorded: &[Event]) -> Result<(), Failed> {
+pub(super) fn replay(
+    path: &Path,
+    host: &str,
+    recorded: &[Event],
+    transport: Transport,
+) -> Result<(), Failed> {
     let lab = Lab::get();
     let path = path.to_str().ok_or("a recording's path that is no UTF-8")?;
     let machine = lab.serve([
@@ -22,7 +28,7 @@ pub(super) fn replay(path: &Path, host: &str, recorded: &[Event]) -> Result<(), 
     let watch = ["watch", "--format", "jsonl", "--access", "all"];
     let watch = lab
         .ntwatch(Some(&machine.device()), watch)
-        .arg("--fail-on-loss")
+        .args(["--fail-on-loss", "--transport", transport.name()])
         .output()
         .map_err(|e| format!("ntwatch does not run: {e}"))?;
     let (clean, log) = machine.finish();

@@ -13,13 +13,14 @@ use nthost::ps::NewImage;
 use nthost::source::replay::{Player, Recording, Speed};
 use nthost::source::{Sessions, Source, Stage};
 use ntwatch_protocol::configure::MIN_RING_SIZE;
-use ntwatch_protocol::ioctl::{CONFIGURE, MAX_SESSIONS, SHUTDOWN};
+use ntwatch_protocol::ioctl::{MAX_SESSIONS, SHUTDOWN};
 use ntwatch_protocol::reader::Records;
 use ntwatch_protocol::record::{KIND_SLOTS, Kind};
 use ntwatch_tests::account::{Tally, assert_accounts_for};
 use ntwatch_tests::lab::{Lab, until};
-use ntwatch_tests::machine::{client, configure_input, end_of, load, stats, submit_read, unload};
+use ntwatch_tests::machine::{configure_input, load, stats, unload};
 use ntwatch_tests::recording::Event;
+use ntwatch_tests::watcher::{Transport, Watcher};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +31,12 @@ const STORM_IMAGES: u32 = 10_000;
 /// Of these so many at once: they fit into every other ring.
 const STORM_STEP: u32 = 500;
 
-pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Failed> {
+pub(super) fn replay(
+    path: &Path,
+    host: &str,
+    events: &[Event],
+    transport: Transport,
+) -> Result<(), Failed> {
     let pids = || {
         events
             .iter()
@@ -61,29 +67,29 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
     let mut watchers: Vec<_> = wishes
         .iter()
         .map(|wish| {
-            let watcher = client(&kernel);
             let clauses: Vec<_> = wish.clauses.iter().map(OwnClause::lend).collect();
             let input = configure_input(wish.mask, 0, &clauses);
-            let done = watcher.1.ioctl(CONFIGURE, &input, 0);
-            assert_eq!(done.status, 0, "CONFIGURE: {:#x}", done.status);
-            watcher
+            Watcher::begin(&kernel, transport, 0, &input)
         })
         .collect();
     // Nobody reads here; the others must not notice.
-    let asleep = client(&kernel);
     let input = configure_input(Kind::ALL_EVENTS, MIN_RING_SIZE, &[]);
-    assert_eq!(asleep.1.ioctl(CONFIGURE, &input, 0).status, 0);
-    for (_, handle) in &watchers {
+    let mut asleep = Watcher::begin(&kernel, transport, MIN_RING_SIZE, &input);
+    let handles: Vec<_> = watchers
+        .iter()
+        .map(|watcher| watcher.handle.clone())
+        .collect();
+    for handle in &handles {
         sessions.configured(handle);
     }
 
     let stop = AtomicBool::new(false);
     let seen: Vec<Vec<Told>> = std::thread::scope(|scope| {
         let readers: Vec<_> = watchers
-            .iter()
-            .map(|(_, handle)| scope.spawn(|| read_all(handle)))
+            .iter_mut()
+            .map(|watcher| scope.spawn(|| read_all(watcher)))
             .collect();
-        fill(&kernel, &sessions, &asleep.1);
+        fill(&kernel, &sessions, &asleep.handle);
         player.run(&Stage {
             kernel: &kernel,
             sessions: &sessions,
@@ -91,10 +97,10 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
             stop: &stop,
         });
         sessions.wait_until_read(|| false);
-        let slept = read_the_rest(&asleep.1);
-        assert_accounts_for(&stats(&asleep.1), &slept);
-        let accounts: Vec<_> = watchers.iter().map(|(_, handle)| stats(handle)).collect();
-        assert_eq!(asleep.1.ioctl(SHUTDOWN, &[], 0).status, 0);
+        let slept = tally(&asleep.rest());
+        assert_accounts_for(&stats(&asleep.handle), &slept);
+        let accounts: Vec<_> = handles.iter().map(|handle| stats(handle)).collect();
+        assert_eq!(asleep.handle.ioctl(SHUTDOWN, &[], 0).status, 0);
         let read = readers
             .into_iter()
             .map(|reader| reader.join().expect("a reader"));
@@ -160,13 +166,9 @@ pub(super) fn replay(path: &Path, host: &str, events: &[Event]) -> Result<(), Fa
             return Err(format!("session {number}: {seen} events, not {wanted}").into());
         }
     }
-    let (last, handle) = asleep;
-    drop(handle);
-    for (watcher, handle) in watchers.drain(..) {
-        drop(handle);
-        watcher.die();
-    }
-    unload(service, last);
+    drop(handles);
+    watchers.into_iter().for_each(Watcher::die);
+    unload(service, asleep.leave());
     Ok(())
 }
 
@@ -198,35 +200,23 @@ fn fill(kernel: &Arc<Kernel>, sessions: &Sessions, asleep: &FileHandle) {
 }
 
 /// All that a session brings until the driver is shut down, in a word each.
-fn read_all(handle: &Arc<FileHandle>) -> (Vec<Told>, Tally) {
+fn read_all(watcher: &mut Watcher) -> (Vec<Told>, Tally) {
     let mut told = Vec::new();
-    let mut tally = Tally::default();
-    loop {
-        let done = end_of(&submit_read(handle));
-        if done.status != 0 {
-            return (told, tally);
-        }
-        for record in Records::new(&done.output) {
+    let mut all = Tally::default();
+    while let Some(records) = watcher.wait() {
+        for record in Records::new(&records) {
             let record = record.expect("the driver writes records");
-            tally.add(&record);
+            all.add(&record);
             told.push(Told::of_record(&record));
         }
     }
+    (told, all)
 }
 
-/// What is left in the ring of a session that nobody has read, and what was lost.
-fn read_the_rest(handle: &Arc<FileHandle>) -> Tally {
+fn tally(records: &[u8]) -> Tally {
     let mut tally = Tally::default();
-    loop {
-        // Completed at once if there is anything to read, else by the cancel.
-        let read = submit_read(handle);
-        read.cancel();
-        let done = end_of(&read);
-        if done.status != 0 {
-            return tally;
-        }
-        for record in Records::new(&done.output) {
-            tally.add(&record.expect("the driver writes records"));
-        }
+    for record in Records::new(records) {
+        tally.add(&record.expect("the driver writes records"));
     }
+    tally
 }
