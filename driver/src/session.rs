@@ -265,6 +265,7 @@ impl Session {
         }
     }
 
+    /// Wakes the client if it sleeps and there is enough for it, or nothing more will come.
     fn wake(&self, mapped: &mut Mapped) {
         let has_ended = self.ended().is_some();
         let must_wake = match STATE.feeds.lock().feed(self.number) {
