@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{fs, io, iter, thread};
 
 /// What a server is made from.
 #[derive(Clone, Debug)]
@@ -187,10 +187,8 @@ impl Server {
         let stop = AtomicBool::new(false);
         let end_reason = thread::scope(|scope| {
             scope.spawn(|| {
-                let streams = (0..).zip(listener.incoming().flatten());
-                for (number, stream) in streams.take_while(|_| !stop.load(Ordering::Relaxed)) {
-                    shared.serve(number, stream);
-                }
+                let streams = (0..).zip(accept_until(&listener, &stop));
+                streams.for_each(|(number, stream)| shared.serve(number, stream));
             });
             scope.spawn(|| {
                 let stage = Stage {
@@ -210,8 +208,7 @@ impl Server {
             // A sender lives beside it.
             let reason = end.1.recv().unwrap_or(End::Asked);
             stop.store(true, Ordering::Relaxed);
-            // Wakes the thread that accepts, which then ends.
-            let _ = UnixStream::connect(&config.socket);
+            wake(&listener);
             reason
         });
         let _ = fs::remove_file(&config.socket);
@@ -267,6 +264,29 @@ fn listen(path: &Path) -> Result<UnixListener, ServeError> {
     let listener = UnixListener::bind(&unready).map_err(failed)?;
     fs::rename(&unready, path).map_err(failed)?;
     Ok(listener)
+}
+
+/// Those who connect, until `stop` is set and [`wake`] is called.
+fn accept_until(listener: &UnixListener, stop: &AtomicBool) -> impl Iterator<Item = UnixStream> {
+    let next = || loop {
+        let accepted = listener.accept();
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        match accepted {
+            Ok((stream, _)) => return Some(stream),
+            // Who connects meanwhile waits until there is a descriptor left for him.
+            Err(_) => thread::sleep(LOOK_AGAIN),
+        }
+    };
+    iter::from_fn(next)
+}
+
+/// Has who accepts look up: nobody can connect any more. That holds when the socket's file is gone,
+/// too.
+fn wake(listener: &UnixListener) {
+    let shut_down = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+    debug_assert!(shut_down.is_ok(), "{shut_down:?}");
 }
 
 impl Shared {
@@ -326,6 +346,7 @@ impl Shared {
 mod tests {
     use super::*;
     use crate::source::Quiet;
+    use std::{env, process};
 
     /// A machine without a driver, whose clients have this token.
     pub(super) fn machine(token: Token) -> Arc<Shared> {
@@ -341,5 +362,24 @@ mod tests {
             one_closed: Condvar::new(),
             unsent: AtomicUsize::new(0),
         })
+    }
+
+    #[test]
+    fn a_server_ends_although_its_socket_is_gone() {
+        let path = env::temp_dir().join(format!("nthost-test-{}.sock", process::id()));
+        let listener = listen(&path).unwrap();
+        let stop = AtomicBool::new(false);
+        let (accepted, connected) = channel();
+        thread::scope(|scope| {
+            let accepting = scope.spawn(|| {
+                accept_until(&listener, &stop).for_each(|stream| accepted.send(stream).unwrap());
+            });
+            let _client = UnixStream::connect(&path).unwrap();
+            connected.recv().unwrap();
+            fs::remove_file(&path).unwrap();
+            stop.store(true, Ordering::Relaxed);
+            wake(&listener);
+            accepting.join().unwrap();
+        });
     }
 }
