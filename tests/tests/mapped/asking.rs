@@ -22,7 +22,8 @@ const STATUS_INVALID_PARAMETER: i32 = 0xC000_000D_u32 as i32;
 const STATUS_BUFFER_TOO_SMALL: i32 = 0xC000_0023_u32 as i32;
 const STATUS_OBJECT_TYPE_MISMATCH: i32 = 0xC000_0024_u32 as i32;
 const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32 as i32;
-const STATUS_INSUFFICIENT_RESOURCES: i32 = 0xC000_009A_u32 as i32;
+/// `STATUS_NO_MEMORY`, `STATUS_INSUFFICIENT_RESOURCES`, `STATUS_COMMITMENT_LIMIT`.
+const OUT_OF_THEM: [u32; 3] = [0xC000_0017, 0xC000_009A, 0xC000_012D];
 const STATUS_INVALID_DEVICE_STATE: i32 = 0xC000_0184_u32 as i32;
 const PROCESS_QUERY_INFORMATION: u32 = 0x400;
 /// `SYNCHRONIZE`.
@@ -206,24 +207,37 @@ fn a_driver_that_is_to_go_maps_nothing_any_more() {
     });
 }
 
-/// Each handle in turn finds the client's table full.
 #[test]
-fn a_client_without_room_for_the_handles_gets_neither() {
-    with_client(|process, handle| {
+fn whatever_runs_out_nothing_of_a_ring_is_left() {
+    const ENOUGH: usize = 100;
+    with_client_of(|kernel, process, handle| {
         let event = process.create_event().expect("an event");
-        for room in 0..2 {
-            process.process().handles.set_limit(1 + room);
-            let refused = map_ring(handle, &map_ring_input(0, event));
-            assert_eq!(
-                refused,
-                Err(STATUS_INSUFFICIENT_RESOURCES),
-                "room for {room}"
+        let ask = || map_ring(handle, &map_ring_input(0, event));
+        let limit = |sections, views, handles| {
+            kernel.mm.set_section_limit(sections);
+            kernel.mm.set_view_limit(views);
+            process.process().handles.set_limit(handles);
+        };
+        for (sections, views, handles_too) in [
+            (0, ENOUGH, ENOUGH),
+            (1, ENOUGH, ENOUGH),
+            (ENOUGH, 0, ENOUGH),
+            (ENOUGH, 1, ENOUGH),
+            (ENOUGH, ENOUGH, 1),
+            (ENOUGH, ENOUGH, 2),
+        ] {
+            limit(sections, views, handles_too);
+            let what = format!("{sections} sections, {views} views, {handles_too} handles");
+            let refused = ask().expect_err(&what);
+            assert!(
+                OUT_OF_THEM.contains(&(refused as u32)),
+                "{what}: {refused:#x}"
             );
-            assert_eq!(handles(process), 1, "room for {room}");
-            assert_eq!(stats(handle).mapped_sessions, 0);
+            assert_eq!(handles(process), 1, "{what}: the event");
+            assert_eq!(stats(handle).mapped_sessions, 0, "{what}");
         }
-        process.process().handles.set_limit(3);
-        assert!(map_ring(handle, &map_ring_input(0, event)).is_ok());
+        limit(2, 2, 3);
+        assert!(ask().is_ok(), "just enough");
     });
 }
 

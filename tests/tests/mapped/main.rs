@@ -3,6 +3,7 @@
 
 mod asking;
 mod ending;
+mod races;
 mod rights;
 mod trust;
 mod waking;

@@ -74,10 +74,11 @@ fn a_client_that_scribbles_for_a_minute_harms_nobody_else() {
         let read = honest
             .each_mut()
             .map(|watcher| scope.spawn(|| read_all(watcher)));
-        scope.spawn(|| pass_storms_over(&kernel, &sessions, &stop));
+        let storms = scope.spawn(|| pass_storms_over(&kernel, &sessions, &stop));
         let claims = scribble(scribbler.mapped.as_ref().expect("a mapped ring"), MINUTE);
         assert!(claims > 1000);
         stop.store(true, Ordering::Relaxed);
+        storms.join().expect("storms");
         sessions.wait_until_read(|| false);
         let accounts = handles.each_ref().map(|handle| settled(handle));
         assert_balances(&settled(&scribbler.handle));
