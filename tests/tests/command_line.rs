@@ -96,3 +96,51 @@ fn a_rule_is_added_listed_and_removed_on_the_command_line() {
     let (clean, log) = machine.stop();
     assert!(clean, "{log}");
 }
+
+/// A 32-bit client cannot have the mapped ring: it reads, unless it was told not to.
+#[test]
+fn a_client_that_cannot_map_the_ring_reads_and_says_why() {
+    const REASON: &str = "not mapped: the driver refused it";
+    let lab = Lab::get();
+    let machine = lab.serve(["--wow64-clients", "--storm", "10"]);
+    let device = machine.device();
+    let run = |arguments: &[&str]| {
+        let run = lab.ntwatch(Some(&device), arguments).output();
+        run.expect("ntwatch runs")
+    };
+    let stats = run(&["stats"]);
+    assert!(stats.status.success(), "{}", stderr(&stats));
+    assert!(stdout(&stats).contains(REASON), "{}", stdout(&stats));
+    let stats = run(&["stats", "--format", "jsonl"]);
+    let line: Value = serde_json::from_str(stdout(&stats)).expect("one line of JSON");
+    assert_eq!(line["transport"], "read", "{line}");
+    assert!(line["not_mapped"].is_string(), "{line}");
+
+    let forced = run(&["watch", "--transport", "mapped", "--count", "1"]);
+    assert_eq!(forced.status.code(), Some(3), "{}", stderr(&forced));
+    assert_eq!(stdout(&forced), "");
+    let remedy = "`--transport read` does without it";
+    assert!(stderr(&forced).contains(remedy), "{}", stderr(&forced));
+
+    let watch = run(&["watch", "--count", "20"]);
+    assert!(watch.status.success(), "{}", stderr(&watch));
+    assert!(stderr(&watch).contains(REASON), "{}", stderr(&watch));
+    assert!(stderr(&watch).contains("20 events"), "{}", stderr(&watch));
+    let (clean, log) = machine.stop();
+    assert!(clean, "{log}");
+}
+
+#[test]
+fn the_mapped_ring_is_what_a_client_takes_if_it_can() {
+    let lab = Lab::get();
+    let machine = lab.serve(["--storm", "10"]);
+    let device = machine.device();
+    let watch = ["watch", "--count", "20", "--linger", "10ms"];
+    let watch = lab.ntwatch(Some(&device), watch).output();
+    let watch = watch.expect("ntwatch runs");
+    assert!(watch.status.success(), "{}", stderr(&watch));
+    let said = stderr(&watch);
+    assert!(said.contains("transport: mapped"), "{said}");
+    let (clean, log) = machine.stop();
+    assert!(clean, "{log}");
+}
