@@ -182,6 +182,7 @@ proptest! {
                     expected.as_ref().map(|(record, _): &(Vec<u8>, usize)| record.clone())
                 );
                 consumer.release();
+                consumer.publish();
                 if let Some((_, end)) = expected {
                     tail = end;
                 }

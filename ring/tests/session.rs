@@ -39,6 +39,30 @@ fn a_record_never_wraps_around_the_end() {
 }
 
 #[test]
+fn room_comes_back_in_pieces_of_a_sixteenth_or_when_all_is_read() {
+    let mut memory = [0; 128];
+    let ring = SessionRing::new(&mut memory, 0).unwrap();
+    let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    let (size, records) = (24, 5);
+    for _ in 0..records {
+        producer.push(&record(size, 1), Priority::Normal).unwrap();
+    }
+    let mut seen = Vec::new();
+    while consumer.peek().unwrap().is_some() {
+        consumer.release();
+        seen.push(producer.read());
+    }
+    assert_eq!(seen, [0, 0, 72, 72, 120], "a sixteenth is 64 bytes");
+    producer.push(&record(size, 1), Priority::Normal).unwrap();
+    producer.push(&record(size, 1), Priority::Normal).unwrap();
+    consumer.peek().unwrap();
+    consumer.release();
+    assert_eq!(producer.read(), 120);
+    consumer.publish();
+    assert_eq!(producer.read(), 144);
+}
+
+#[test]
 fn a_record_without_its_size_in_front_is_refused() {
     let mut memory = [0; 16];
     let ring = SessionRing::new(&mut memory, 0).unwrap();

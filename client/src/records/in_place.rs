@@ -41,6 +41,8 @@ impl InPlace {
             loop {
                 // A reader who is always behind never sleeps, and can be stopped all the same.
                 if wake.is_stopped() {
+                    // The account is to have all that was read.
+                    consumer.publish();
                     return Err(Fault::Stopped.into());
                 }
                 let Some(said) = drained(consumer)? else {

@@ -37,5 +37,7 @@ impl<'r> Reader<'r> {
             out.push(record);
             self.ring.release();
         }
+        // The account is to have all that a read has carried away.
+        self.ring.publish();
     }
 }

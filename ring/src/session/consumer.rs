@@ -4,11 +4,16 @@ use super::pages::{ASLEEP, ASLEEP_UNTIL_MUCH, POSITION};
 use super::{SIZE_FIELD, SessionRing};
 use crate::sync::{Ordering, fence};
 
+/// As many times the producer learns of room while the consumer reads through the ring.
+const STEPS: u64 = 16;
+
 /// The right to read the ring.
 pub struct Consumer<'r> {
     ring: &'r SessionRing<'r>,
     /// Bytes that were ever released.
     position: u64,
+    /// Of those, the ones that the producer was told of.
+    published: u64,
     /// Up to the end of the record that is lent.
     lent: u64,
     /// How far the producer was seen to have come.
@@ -42,6 +47,7 @@ impl<'r> Consumer<'r> {
         Self {
             ring,
             position,
+            published: position,
             lent: position,
             written: position,
             state: 0,
@@ -84,11 +90,22 @@ impl<'r> Consumer<'r> {
         Ok(Some(unsafe { memory.bytes(start, size).as_ref() }))
     }
 
-    /// Gives the room of the record that was lent last back to the producer.
+    /// Is done with the record that was lent last. The producer learns of it when no other is seen
+    /// to follow, or a sixteenth of the ring was released since: room that comes in small pieces
+    /// would be filled with announcements of what is missing between them.
     #[inline]
     pub fn release(&mut self) {
         self.position = self.lent;
-        self.publish(0);
+        let step = self.ring.memory.capacity() / STEPS;
+        if self.position == self.written || self.position.wrapping_sub(self.published) >= step {
+            self.publish();
+        }
+    }
+
+    /// Tells the producer of all that was released.
+    pub fn publish(&mut self) {
+        self.mark(0);
+        self.published = self.position;
     }
 
     /// What the producer [says](super::state).
@@ -107,7 +124,8 @@ impl<'r> Consumer<'r> {
             Until::Anything => (ASLEEP, 1),
             Until::Bytes(bytes) => (ASLEEP_UNTIL_MUCH, bytes.max(1)),
         };
-        self.publish(mark);
+        self.mark(mark);
+        self.published = self.position;
         // Pairs with the fence in `Producer::must_wake`.
         fence(Ordering::SeqCst);
         let written = self.ring.producer.position.load(Ordering::Relaxed);
@@ -118,7 +136,7 @@ impl<'r> Consumer<'r> {
         (unread < enough && state == consumer.state).then_some(asleep)
     }
 
-    fn publish(&self, mark: u64) {
+    fn mark(&self, mark: u64) {
         // Release: we are done reading. Pairs with the acquire in `Producer::look`.
         let word = &self.ring.consumer.word;
         word.store(self.position | mark, Ordering::Release);
@@ -147,6 +165,6 @@ pub struct Asleep<'c, 'r> {
 
 impl Drop for Asleep<'_, '_> {
     fn drop(&mut self) {
-        self.consumer.publish(0);
+        self.consumer.mark(0);
     }
 }
