@@ -7,7 +7,7 @@ use ntwatch_client::transport::mapping::{Mapping, Unmappable, Views, Wake, Woken
 use ntwatch_client::transport::{Fault, Host, RunningProcess, Transport};
 use ntwatch_client::volumes::Volume;
 use ntwatch_protocol::ioctl::READ_EVENTS;
-use ntwatch_protocol::mapped::{CONSUMER_SIZE, DATA_OFFSET, MappedRing};
+use ntwatch_protocol::mapped::{CONSUMER_SIZE, DATA_OFFSET, MapRing, MappedRing};
 use ntwatch_tests::lab::PATIENCE;
 use ntwatch_tests::mapped::{map_ring, map_ring_input};
 use std::fmt;
@@ -60,10 +60,13 @@ impl Transport for Direct {
         copied(done.status, &done.output, output)
     }
 
-    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable> {
+    fn map_ring(&self, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable> {
         let event = self.process.create_event();
         let event = event.map_err(|status| Unmappable::NoEvent(fault(status)))?;
-        let wanted = map_ring_input(ring_size, event);
+        let wanted = MapRing {
+            wake_bytes,
+            ..map_ring_input(ring_size, event)
+        };
         let granted = map_ring(&self.handle, &wanted);
         let granted = granted.map_err(|status| Unmappable::Refused(fault(status)))?;
         let views = self.views(&granted);

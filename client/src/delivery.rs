@@ -22,6 +22,8 @@ pub enum Way {
 pub struct Delivery {
     pub(crate) way: Way,
     pub(crate) linger: Duration,
+    /// 0 for a quarter of the ring.
+    pub(crate) linger_until: u32,
 }
 
 impl Delivery {
@@ -31,6 +33,7 @@ impl Delivery {
         Self {
             way,
             linger: Duration::ZERO,
+            linger_until: 0,
         }
     }
 
@@ -41,6 +44,14 @@ impl Delivery {
     #[must_use]
     pub const fn linger(mut self, time: Duration) -> Self {
         self.linger = time;
+        self
+    }
+
+    /// Lets records that [linger](Self::linger) do so until there are so many bytes of them instead
+    /// of a quarter of the ring; at most half of it.
+    #[must_use]
+    pub const fn linger_until(mut self, bytes: u32) -> Self {
+        self.linger_until = bytes;
         self
     }
 }

@@ -35,11 +35,12 @@ pub trait Transport: Send + Sync {
     fn read_events(&self, output: &mut [u8]) -> Result<usize, Fault>;
 
     /// MAP_RING: has this session's ring, of so many bytes (0 for the driver's default), mapped
-    /// into this process. Before CONFIGURE, and once.
+    /// into this process. Who waits there for many records is woken at `wake_bytes` of them (0 for
+    /// a quarter of the ring; at most half). Before CONFIGURE, and once.
     ///
     /// # Errors
     /// Why it cannot be had.
-    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable>;
+    fn map_ring(&self, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable>;
 
     /// Ends the read that waits, the sleep of who reads a mapped ring, and every later one.
     fn stop_reads(&self);

@@ -8,6 +8,8 @@ use common::records::{
     Start, exit, handle_open, image_load, lost, start, thread_exit, thread_start, unknown,
 };
 use common::ring::{DriverRing, Shared, WAKE_BYTES};
+use common::serve::Server;
+use ntwatch_client::device;
 use ntwatch_client::protocol::mapped::DATA_OFFSET;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::stats::Account;
@@ -72,17 +74,17 @@ fn next(records: &mut Records) -> Option<u64> {
 }
 
 #[test]
-fn a_records_room_is_given_back_when_the_next_one_is_asked_for() {
+fn a_records_room_is_not_given_back_before_it_is_done_with() {
     let (first, second) = (exit(0, 4, 1), exit(1, 8, 2));
-    let sizes = [first.len() as u64, second.len() as u64];
+    let both = (first.len() + second.len()) as u64;
     let mut fake = Fake::new(Machine::new([[first, second].concat()]));
     let ring = fake.grant_ring();
     let read = || ring.lock().unwrap().read();
     let mut records = records(fake, Duration::ZERO);
     assert_eq!((next(&mut records), read()), (Some(0), 0));
-    assert_eq!((next(&mut records), read()), (Some(1), sizes[0]));
+    assert_eq!((next(&mut records), read()), (Some(1), 0));
     records.release();
-    assert_eq!(read(), sizes[0] + sizes[1]);
+    assert_eq!(read(), both);
     assert_eq!(next(&mut records), None);
     assert_eq!(records.end(), Some(End::DriverShutdown));
 }
@@ -181,6 +183,20 @@ impl Wake for Script {
 fn push_one(ring: &mut DriverRing) {
     let nth = ring.written() / exit(0, 4, 1).len() as u64;
     ring.push(&exit(nth, 4, 1));
+}
+
+#[test]
+fn a_client_says_how_much_is_much_up_to_half_of_its_ring() {
+    const RING_SIZE: u32 = 1 << 20;
+    for (asked, much) in [(0, RING_SIZE / 4), (4096, 4096), (u32::MAX, RING_SIZE / 2)] {
+        let server = Server::start(Machine {
+            grants_ring: true,
+            ..of_every_kind()
+        });
+        let device = device::open(&server.device()).unwrap();
+        let mapping = device.map_ring(RING_SIZE, asked).unwrap();
+        assert_eq!(mapping.wake_bytes, much);
+    }
 }
 
 #[test]

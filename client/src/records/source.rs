@@ -83,7 +83,11 @@ impl Source {
         ring_size: u32,
         delivery: Delivery,
     ) -> Result<(Self, Route), Error> {
-        let map = || driver.transport().map_ring(ring_size);
+        let map = || {
+            driver
+                .transport()
+                .map_ring(ring_size, delivery.linger_until)
+        };
         let why = match delivery.way {
             Way::Read => Unmappable::Unwanted,
             Way::Auto | Way::Mapped => match map() {

@@ -180,8 +180,8 @@ impl Transport for Lab {
         result
     }
 
-    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable> {
-        ring::map(self, ring_size)
+    fn map_ring(&self, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable> {
+        ring::map(self, ring_size, wake_bytes)
     }
 
     fn stop_reads(&self) {

@@ -70,19 +70,21 @@ pub enum Unmappable {
 }
 
 /// Asks the driver for the ring of a session that has none yet. Gives its answer, and the bytes at
-/// which it signals `wake_event`.
+/// which it signals `wake_event` to who waits for `wake_bytes` (0: a quarter of the ring).
 pub(crate) fn request(
     transport: &dyn Transport,
     ring_size: u32,
+    wake_bytes: u32,
     wake_event: u64,
 ) -> Result<(MappedRing, u32), Unmappable> {
-    let wanted = MapRing {
+    let mut wanted = MapRing {
         size: size_of::<MapRing>() as u32,
         ring_size,
-        wake_bytes: 0,
+        wake_bytes,
         reserved: 0,
         wake_event,
     };
+    wanted.wake_bytes = wake_bytes.min(wanted.ring_size() / 2);
     let mut answer = MappedRing::new_zeroed();
     let len = transport
         .control(MAP_RING, wanted.as_bytes(), answer.as_mut_bytes())

@@ -182,7 +182,7 @@ impl Transport for Fake {
         }
     }
 
-    fn map_ring(&self, _ring_size: u32) -> Result<Mapping, Unmappable> {
+    fn map_ring(&self, _ring_size: u32, _wake_bytes: u32) -> Result<Mapping, Unmappable> {
         let granted = self.grants.lock().unwrap().take();
         let (shared, wake) = granted.ok_or(Unmappable::Refused(Fault::UnknownRequest))?;
         // SAFETY: memory that stays, as long as is said; the driver's side lives by the rules, and

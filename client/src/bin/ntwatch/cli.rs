@@ -157,6 +157,11 @@ pub(crate) struct WatchOptions {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     linger: Option<Duration>,
 
+    /// With --linger: until there are so many KiB of them, in place of a quarter of the ring; at
+    /// most half of it.
+    #[arg(long, value_name = "KIB", requires = "linger", value_parser = value_parser!(u32).range(1..=32768))]
+    linger_until: Option<u32>,
+
     /// Do not cut lines to the width of the terminal.
     #[arg(long)]
     pub(crate) wide: bool,
@@ -211,7 +216,10 @@ pub(crate) enum Format {
 impl WatchOptions {
     /// How events are to come.
     pub(crate) fn delivery(&self) -> Delivery {
-        Delivery::by(self.transport.into()).linger(self.linger.unwrap_or_default())
+        let delivery = Delivery::by(self.transport.into());
+        delivery
+            .linger(self.linger.unwrap_or_default())
+            .linger_until(self.linger_until.map_or(0, |kib| kib << 10))
     }
 
     /// What to ask the driver for.
@@ -324,6 +332,12 @@ mod tests {
             (
                 "--transport mapped --linger 20ms",
                 Delivery::by(Way::Mapped).linger(Duration::from_millis(20)),
+            ),
+            (
+                "--linger 1s --linger-until 64",
+                Delivery::default()
+                    .linger(Duration::from_secs(1))
+                    .linger_until(64 << 10),
             ),
         ] {
             let words = format!("ntwatch watch {words}");

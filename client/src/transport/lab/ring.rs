@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Maps the session's ring.
-pub(super) fn map(lab: &Lab, ring_size: u32) -> Result<Mapping, Unmappable> {
+pub(super) fn map(lab: &Lab, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable> {
     let (event, signal) = create_event(lab).map_err(Unmappable::NoEvent)?;
     let stream = lab.stream.try_clone();
     let wake = SharedEvent {
@@ -26,7 +26,7 @@ pub(super) fn map(lab: &Lab, ring_size: u32) -> Result<Mapping, Unmappable> {
         stop: Arc::clone(&lab.stop),
         stream: stream.map_err(|error| Unmappable::NoEvent(error.into()))?,
     };
-    let (granted, wake_bytes) = mapping::request(lab, ring_size, event)?;
+    let (granted, wake_bytes) = mapping::request(lab, ring_size, wake_bytes, event)?;
     let views = views(lab, &granted).map_err(Unmappable::Unusable)?;
     Ok(Mapping {
         views,

@@ -135,8 +135,8 @@ impl Transport for Device {
         })
     }
 
-    fn map_ring(&self, ring_size: u32) -> Result<Mapping, Unmappable> {
-        ring::map(self, &self.stop, ring_size)
+    fn map_ring(&self, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable> {
+        ring::map(self, &self.stop, ring_size, wake_bytes)
     }
 
     fn stop_reads(&self) {

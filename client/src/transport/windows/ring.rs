@@ -23,6 +23,7 @@ pub(super) fn map(
     device: &Device,
     stop: &Arc<Stop>,
     ring_size: u32,
+    wake_bytes: u32,
 ) -> Result<Mapping, Unmappable> {
     if cfg!(target_pointer_width = "32") {
         return Err(Unmappable::ThirtyTwoBit);
@@ -35,7 +36,7 @@ pub(super) fn map(
         stop: Arc::clone(stop),
     };
     let event = wake.signal.as_raw_handle() as u64;
-    let (granted, wake_bytes) = mapping::request(device, ring_size, event)?;
+    let (granted, wake_bytes) = mapping::request(device, ring_size, wake_bytes, event)?;
     let views = views(&granted).map_err(Unmappable::Unusable)?;
     Ok(Mapping {
         views,
