@@ -7,7 +7,9 @@ use std::time::Duration;
 /// The way that is wished for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
-    /// The mapped ring if it can be had, else reads.
+    /// The mapped ring if it can be had, else reads. N.B. Should the driver grant a ring that this
+    /// process then cannot map, that is an error: a session has one way, and rules that stand with
+    /// this one would end if another were opened.
     #[default]
     Auto,
     /// READ_EVENTS: the driver copies records into this client's buffers, a request for each

@@ -82,7 +82,7 @@ pub enum Error {
         fault: Fault,
     },
     /// The ring cannot be read in place, and was to be.
-    #[error("{device}: cannot map the ring: {why}; `--transport read` does without it")]
+    #[error("{device}: cannot map the ring: {why}")]
     NotMapped {
         /// The device's name.
         device: String,

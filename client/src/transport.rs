@@ -163,7 +163,8 @@ pub enum Fault {
     /// The driver knows the request, and this is nothing that it can do.
     #[error("it is not supported for this process")]
     NotSupported,
-    /// A read before CONFIGURE, or CONFIGURE for another ring than the session has.
+    /// A read before CONFIGURE or of a session whose ring is mapped, MAP_RING when there is a ring
+    /// already, or CONFIGURE for another one.
     #[error("the session is not in the state for this request")]
     OutOfOrder,
     /// The driver says that the input is wrong.

@@ -171,8 +171,8 @@ impl Watch {
             Next::Record(record) => {
                 self.joiner.record(&record);
                 self.tally.count(&record);
-                // Nothing of it is needed any more, and the driver counts what was passed.
-                self.records.release();
+                // Nothing of it is needed any more.
+                self.records.pass();
                 return true;
             }
             Next::Nothing => return false,

@@ -129,7 +129,7 @@ pub struct Stats {
     /// Events that the worker held against this session's mask and filter.
     pub session_captured: PerKind,
     /// Of those, the ones that a read has carried away, or that the client has passed in its
-    /// mapped ring.
+    /// mapped ring, as far as it has told.
     pub delivered: PerKind,
     /// Of those, the ones that the mask or the filter left out.
     pub filtered: PerKind,

@@ -74,9 +74,14 @@ impl InPlace {
         record.map(Option::unwrap_or_default)
     }
 
-    /// That record is done with: the driver may write there.
+    /// That record is done with: the driver may write there, once it knows.
     pub(super) fn pass(&mut self) {
         self.mapping.views.consumer(|consumer| consumer.release());
+    }
+
+    /// Lets the driver know.
+    pub(super) fn publish(&mut self) {
+        self.mapping.views.consumer(|consumer| consumer.publish());
     }
 }
 

@@ -111,8 +111,16 @@ impl Records {
         }
     }
 
-    /// The record that was lent is done with. The next one's being asked for says so, too.
+    /// The record that was lent is done with, and the driver is to know: its account has all that
+    /// were lent as delivered. Without this it learns of many at a time, and at the latest when
+    /// there is no other.
     pub fn release(&mut self) {
+        self.pass();
+        self.source.publish();
+    }
+
+    /// The record that was lent is done with.
+    pub(crate) fn pass(&mut self) {
         if self.lent != 0 {
             self.source.pass(self.lent);
             self.passed = self.passed.saturating_add(self.lent);
@@ -150,7 +158,7 @@ impl Records {
 
     /// As [`Self::next_record`], for those who do not wait for ever.
     pub(crate) fn next_by(&mut self, patience: Patience) -> Next<'_> {
-        self.release();
+        self.pass();
         if self.end.is_some() {
             return Next::Ended;
         }

@@ -139,6 +139,13 @@ impl Source {
         record.transpose().map_err(Broken::Record)
     }
 
+    /// Tells the driver of all that was passed. Of reads it knows.
+    pub(super) fn publish(&mut self) {
+        if let Self::Mapped(ring) = self {
+            ring.publish();
+        }
+    }
+
     /// That record, of `len` bytes, is done with.
     pub(super) fn pass(&mut self, len: usize) {
         match self {

@@ -73,7 +73,8 @@ pub enum Query {
     /// `eventfd`: it can be read whenever the event is signalled, and reading resets it.
     CreateEvent,
     /// A view of a whole section (`MapViewOfFile`). The answer, [`Answer::View`], carries the
-    /// memory, which can be mapped as the handle allows, and no other way.
+    /// memory, opened as the handle allows: mapping it otherwise is refused. N.B. Who opens the
+    /// file anew (through `/proc`) is not: Linux judges that by user, not by handle.
     MapView {
         /// The section.
         handle: u64,

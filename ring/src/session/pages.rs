@@ -54,7 +54,8 @@ impl Default for ConsumerPage {
 
 /// What the producer says beside its position.
 pub mod state {
-    /// Nothing more will come.
+    /// The session ends. What was written before is there; what may come behind it nobody waits
+    /// for.
     pub const ENDED: u64 = 1;
     /// Records are missing behind the last one, which could not be announced for want of room.
     pub const GAP: u64 = 2;

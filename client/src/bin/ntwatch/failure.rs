@@ -50,7 +50,11 @@ impl Failure {
                 FAILED
             }
             Self::Client(error) => {
-                eprintln!("ntwatch: {error}");
+                eprint!("ntwatch: {error}");
+                match error {
+                    Error::NotMapped { .. } => eprintln!("; `--transport read` does without it"),
+                    _ => eprintln!(),
+                }
                 match error {
                     Error::Filter(_) => USAGE,
                     error if error.is_refusal() => NO_DRIVER,

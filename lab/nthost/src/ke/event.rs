@@ -23,8 +23,8 @@ exports! {
 const NOTIFICATION: u8 = 0;
 const SYNCHRONIZATION: u8 = 1;
 
-/// The part of a `KEVENT` that the model uses, of one in a driver's own memory. Its list of waiters stays empty: who waits sleeps
-/// on the signal state itself.
+/// The part of a `KEVENT` that the model uses, of one in a driver's own memory. Its list of waiters
+/// stays empty: who waits sleeps on the signal state itself.
 struct Event {
     kind: u8,
     state: *const AtomicI32,

@@ -82,6 +82,7 @@ impl EventObject {
     pub(crate) fn set(&self) -> bool {
         let state = self.poll(PollFlags::IN | PollFlags::OUT, Some(Duration::ZERO));
         // The other side can fill the count, and have writing to it wait. It is signalled then.
+        // N.B. One that fills it in between holds up whoever signals; no event of Windows' does.
         if state.contains(PollFlags::OUT) {
             let _ = write(&self.signal, &1u64.to_ne_bytes());
         }

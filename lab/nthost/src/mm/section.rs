@@ -72,8 +72,9 @@ impl Section {
         &self.descriptor
     }
 
-    /// Its memory for another process, to be mapped to read or to write and read. What is to be
-    /// read cannot be mapped or made writable.
+    /// Its memory for another process, to be mapped to read or to write and read. Through what is
+    /// to be read it cannot be mapped or made writable. N.B. A process of the same user can open
+    /// the file anew, through `/proc`.
     ///
     /// # Errors
     /// When the host has no descriptor left for it.
