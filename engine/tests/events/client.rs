@@ -110,14 +110,16 @@ impl Client {
 
 impl Mapped {
     fn read(&mut self, buffer: &mut Buffer) -> bool {
-        while let Some(record) = self.ring.peek().unwrap() {
-            if record.len() > buffer.room() {
-                return false;
+        let is_drained = loop {
+            match self.ring.peek().unwrap() {
+                None => break true,
+                Some(record) if record.len() > buffer.room() => break false,
+                Some(record) => buffer.push(record),
             }
-            buffer.push(record);
             self.ring.release();
-        }
-        self.ring.state() & state::GAP != 0
+        };
+        self.ring.publish();
+        is_drained && self.ring.state() & state::GAP != 0
     }
 
     /// Goes to sleep, if it may, and does not wake by itself.
