@@ -5,8 +5,8 @@
 //!   stand among other drivers'; [`worker`]: what runs later, in a system thread, and [`facts`] what
 //!   it finds out.
 //! - [`device`] and [`ioctl`]: the control device and its requests; [`session`]: what belongs to
-//!   one handle, with a ring that is [`pooled`] or [`mapped`]; [`protect`]: the rules that it may
-//!   add.
+//!   one handle, with a ring that is [`pooled`] or [`mapped`], and [`session_memory`] for it;
+//!   [`protect`]: the rules that it may add.
 //! - [`state`]: what all of them share.
 //! - [`nt`] and [`wdf`]: the kernel and the framework, wrapped. `unsafe` elsewhere is for what only
 //!   the caller knows: what a callback is handed, and how long shared memory lives.
@@ -27,6 +27,7 @@ mod pooled;
 mod process;
 mod protect;
 mod session;
+mod session_memory;
 mod state;
 mod thread;
 mod wdf;

@@ -8,22 +8,22 @@
 //! true ([`ntwatch_ring::session`]). What a view of the client's shows is never read back.
 
 use crate::nt::event::Event;
-use crate::nt::pool::{InPool, Pool};
+use crate::nt::pool::InPool;
 use crate::nt::section::{Access, Section, SystemView};
+use crate::session_memory::SessionMemory;
 use core::ptr::NonNull;
-use ntwatch_engine::OutOfMemory;
 use ntwatch_engine::session::{Queue, reserve};
 use ntwatch_protocol::mapped::{CONSUMER_SIZE, DATA_OFFSET, MapRing, MappedRing};
 use ntwatch_ring::SessionRing;
 use ntwatch_ring::session::{ConsumerPage, ProducerPage};
-use wdk_sys::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE};
+use wdk_sys::{NTSTATUS, STATUS_INVALID_DEVICE_STATE};
 
 /// The driver's side of it. Dropped in this order: the ring lies in the views. All functions:
 /// IRQL = PASSIVE_LEVEL.
 pub(crate) struct Mapped {
     /// The worker's end, until the first CONFIGURE.
     queue: Option<Queue<'static>>,
-    ring: InPool<SessionRing<'static>>,
+    memory: InPool<SessionMemory>,
     #[expect(dead_code, reason = "held for its drop")]
     views: Views,
     wake_event: Event,
@@ -50,13 +50,11 @@ impl Mapped {
             ring: ring_section.map_in_system_space()?,
             consumer: consumer_section.map_in_system_space()?,
         };
-        let ring = InPool::new(Pool::Paged, 0, |_| views.ring(size))?;
-        // SAFETY: `Mapped` drops its queue before the ring, and `Session::close` closes the feed,
+        let memory = SessionMemory::beside(size, || views.ring(size))?;
+        // SAFETY: `Mapped` drops its queue before the memory, and `Session::close` closes the feed,
         // which has it from the first CONFIGURE on, before both.
-        let producer = unsafe { ring.get() }.producer();
-        let producer = producer.ok_or(STATUS_INVALID_DEVICE_STATE)?;
-        let queue = Queue::new(producer, size);
-        let queue = queue.map_err(|OutOfMemory| STATUS_INSUFFICIENT_RESOURCES)?;
+        let queue = unsafe { memory.get() }.queue();
+        let queue = queue.ok_or(STATUS_INVALID_DEVICE_STATE)?;
         let ring_handle = ring_section.open_for_caller(Access::Read)?;
         let consumer_handle = consumer_section.open_for_caller(Access::ReadWrite)?;
         let answer = MappedRing {
@@ -67,7 +65,7 @@ impl Mapped {
         };
         let mapped = Self {
             queue: Some(queue),
-            ring,
+            memory,
             views,
             wake_event,
             wake_bytes: wanted.wake_bytes().into(),
@@ -82,7 +80,7 @@ impl Mapped {
 
     pub(crate) fn ring_size(&self) -> usize {
         // SAFETY: used here alone.
-        unsafe { self.ring.get() }.capacity()
+        unsafe { self.memory.get() }.ring.capacity()
     }
 
     /// Says to the client that nothing will come for it, if the worker has not got its end.

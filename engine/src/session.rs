@@ -9,6 +9,7 @@ mod ledger;
 mod queue;
 mod reader;
 
+pub use ledger::ledger_size;
 pub use queue::{Queue, reserve};
 pub use reader::{Output, Reader};
 

@@ -4,9 +4,6 @@
 //! not even say that it has. The ledger knows which records end where, so that the account is
 //! the same whoever reads; and it is the driver's own, so that no client can spoil it.
 
-use crate::memory::{OutOfMemory, collect};
-use alloc::vec::Vec;
-use core::iter;
 use ntwatch_protocol::configure::MAX_RING_SIZE;
 use ntwatch_protocol::handle::HandleOpen;
 use ntwatch_protocol::image::ImageLoad;
@@ -14,15 +11,22 @@ use ntwatch_protocol::lost::Lost;
 use ntwatch_protocol::process::{ProcessExit, ProcessStart};
 use ntwatch_protocol::record::{KIND_SLOTS, Kind, RECORD_ALIGN};
 use ntwatch_protocol::thread::{ThreadExit, ThreadStart};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// No record is smaller, in bytes; so many of the ring there are for each entry.
 const SMALLEST_RECORD: usize = 32;
 
+/// Bytes of memory that the ledger for a ring of `ring_size` bytes is kept in.
+#[must_use]
+pub const fn ledger_size(ring_size: usize) -> usize {
+    (ring_size / SMALLEST_RECORD).saturating_mul(size_of::<Entry>())
+}
+
 /// The records in a ring, oldest first.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Ledger<'m> {
     /// A power of two of them.
-    entries: Vec<Entry>,
+    entries: &'m mut [Entry],
     /// Entries ever put, and ever taken. They wrap.
     put: usize,
     taken: usize,
@@ -32,7 +36,8 @@ pub(super) struct Ledger {
 
 /// A record: the bytes that it takes in the ring, padding before it among them, and its kind in
 /// the bits below, as all bytes are in multiples of [`RECORD_ALIGN`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes)]
+#[repr(transparent)]
 struct Entry(u32);
 
 /// Bits that a kind needs beyond those that a multiple of [`RECORD_ALIGN`] leaves.
@@ -53,19 +58,16 @@ impl Entry {
     }
 }
 
-impl Ledger {
-    /// For a ring of `ring_size` bytes, a power of two, that nothing was put into yet.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`].
-    pub(super) fn new(ring_size: usize) -> Result<Self, OutOfMemory> {
-        let len = ring_size / SMALLEST_RECORD;
-        Ok(Self {
-            entries: collect(len, iter::repeat(Entry(0)))?,
+impl<'m> Ledger<'m> {
+    /// In `memory` of [`ledger_size`] bytes, for a ring that nothing was put into yet.
+    pub(super) fn new(memory: &'m mut [u64]) -> Self {
+        Self {
+            // It never fails: a word is two entries.
+            entries: <[Entry]>::mut_from_bytes(memory.as_mut_bytes()).unwrap_or_default(),
             put: 0,
             taken: 0,
             position: 0,
-        })
+        }
     }
 
     /// Are there as many records as fit into the ring, and more than are there, unless its
@@ -129,6 +131,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
+    use std::vec;
+    use std::vec::Vec;
 
     const RING_SIZE: u64 = 512;
 
@@ -143,10 +147,15 @@ mod tests {
         prop::collection::vec(step, 1..200)
     }
 
+    fn memory() -> Vec<u64> {
+        vec![0; ledger_size(RING_SIZE as usize) / size_of::<u64>()]
+    }
+
     /// Runs `steps` beside the records that really are there. `is_truthful`: the consumer stands
     /// only between records.
     fn run(steps: &[Step], is_truthful: bool) {
-        let mut ledger = Ledger::new(RING_SIZE as usize).unwrap();
+        let mut memory = memory();
+        let mut ledger = Ledger::new(&mut memory);
         let mut there: VecDeque<(u64, Kind)> = VecDeque::new();
         let (mut written, mut read) = (0, 0);
         for &(span, kind, forward) in steps {
@@ -197,7 +206,8 @@ mod tests {
     #[test]
     fn it_can_be_one_short() {
         let smallest = SMALLEST_RECORD as u64;
-        let mut ledger = Ledger::new(RING_SIZE as usize).unwrap();
+        let mut memory = memory();
+        let mut ledger = Ledger::new(&mut memory);
         let len = RING_SIZE / smallest;
         ledger.put(smallest + 8, Kind::HandleOpen);
         (2..len).for_each(|_| ledger.put(smallest, Kind::ProcessExit));

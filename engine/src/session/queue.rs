@@ -2,7 +2,6 @@
 
 use super::FeedAccount;
 use super::ledger::Ledger;
-use crate::memory::OutOfMemory;
 use ntwatch_protocol::record::Kind;
 use ntwatch_ring::Priority;
 use ntwatch_ring::session::{Producer, state};
@@ -17,22 +16,20 @@ pub const fn reserve(ring_size: usize) -> usize {
 /// What a session has yet to read, whether its client is brought the records or comes for them.
 pub struct Queue<'r> {
     ring: Producer<'r>,
-    ledger: Ledger,
+    ledger: Ledger<'r>,
     /// What the ring says beside its records, bits of [`ntwatch_ring::session::state`].
     state: u64,
 }
 
 impl<'r> Queue<'r> {
-    /// Begins with a ring of `ring_size` bytes that nothing was put into yet.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`].
-    pub fn new(ring: Producer<'r>, ring_size: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self {
+    /// Begins with a ring that nothing was put into yet, and keeps the ledger of it in `memory` of
+    /// [`super::ledger_size`] bytes, which no client reaches.
+    pub fn new(ring: Producer<'r>, memory: &'r mut [u64]) -> Self {
+        Self {
             ring,
-            ledger: Ledger::new(ring_size)?,
+            ledger: Ledger::new(memory),
             state: 0,
-        })
+        }
     }
 
     /// Says to a client that reads in place that nothing more will come for it.

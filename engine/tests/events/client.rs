@@ -44,18 +44,19 @@ impl Output for Buffer {
     }
 }
 
-/// Memory for a ring, or for records, for the rest of the test's life.
+/// Memory for a ring, for records or for a ledger, for the rest of the test's life.
 pub(crate) fn words(bytes: usize) -> &'static mut [u64] {
     vec![0; bytes / 8].leak()
 }
 
 /// Both ends of a session with a ring of `size` bytes.
 pub(crate) fn connect(transport: Transport, size: usize) -> (Queue<'static>, Client) {
+    let ledger = words(session::ledger_size(size));
     match transport {
         Transport::Read => {
             let ring = SessionRing::new(words(size), session::reserve(size)).unwrap();
             let ring = Box::leak(Box::new(ring));
-            let queue = Queue::new(ring.producer().unwrap(), size).unwrap();
+            let queue = Queue::new(ring.producer().unwrap(), ledger);
             let reader = Reader::new(ring.consumer().unwrap());
             (queue, Client::Reads(reader))
         }
@@ -71,7 +72,7 @@ pub(crate) fn connect(transport: Transport, size: usize) -> (Queue<'static>, Cli
                 };
                 Box::leak(Box::new(ring.unwrap()))
             };
-            let queue = Queue::new(side().producer().unwrap(), size).unwrap();
+            let queue = Queue::new(side().producer().unwrap(), ledger);
             let mapped = Mapped {
                 ring: side().consumer().unwrap(),
                 // SAFETY: the page is one atomic word.
