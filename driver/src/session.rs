@@ -36,6 +36,8 @@ pub(crate) struct Session {
     /// The handle is closed; its last requests are on their way out.
     is_closed: AtomicBool,
     pended_reads: AtomicU32,
+    /// The client reads in place. Beside the lock, for who only counts such sessions.
+    is_mapped: AtomicBool,
     /// From MAP_RING or the first CONFIGURE on.
     events: PushLock<Option<Events>>,
 }
@@ -92,6 +94,7 @@ impl Session {
             file: AtomicPtr::new(ptr::null_mut()),
             is_closed: AtomicBool::new(false),
             pended_reads: AtomicU32::new(0),
+            is_mapped: AtomicBool::new(false),
             events: PushLock::new(None),
         }
     }
@@ -150,6 +153,7 @@ impl Session {
         }
         let (mapped, answer) = Mapped::new(wanted)?;
         *events = Some(Events::Mapped(mapped));
+        self.is_mapped.store(true, Ordering::Relaxed);
         Ok(answer)
     }
 
@@ -282,10 +286,6 @@ impl Session {
         }
     }
 
-    fn is_mapped(&self) -> bool {
-        matches!(*self.events.lock(), Some(Events::Mapped(_)))
-    }
-
     /// Says in `stats`, which is zero, what this session and the driver as a whole have counted.
     pub(crate) fn stats(&self, stats: &mut Stats) {
         stats.size = size_of::<Stats>() as u32;
@@ -298,7 +298,7 @@ impl Session {
         stats.next_seq = STATE.feeds.lock().next_seq();
         let is_open = |session: &&Session| session.file().is_some();
         stats.sessions = STATE.sessions.iter().filter(is_open).count() as u32;
-        let is_mapped = |session: &&Session| session.is_mapped();
+        let is_mapped = |session: &&Session| session.is_mapped.load(Ordering::Relaxed);
         stats.mapped_sessions = STATE.sessions.iter().filter(is_mapped).count() as u32;
         stats.capture_ring_size = STATE.ring.get().map_or(0, |ring| ring.capacity() as u32);
     }
@@ -346,6 +346,7 @@ impl Session {
         *events = None;
         self.is_closed.store(false, Ordering::SeqCst);
         self.pended_reads.store(0, Ordering::Relaxed);
+        self.is_mapped.store(false, Ordering::Relaxed);
         // Release: the place is as new for who claims it.
         self.file.store(ptr::null_mut(), Ordering::Release);
     }

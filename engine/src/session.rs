@@ -169,8 +169,10 @@ impl<'r> Feed<'r> {
         }
     }
 
-    /// Says to a client that reads in place that nothing more will come for it. It is to be woken.
+    /// Says to a client that reads in place that nothing more will come for it, and what is missing
+    /// if there is room for that. It is to be woken.
     pub fn end(&mut self) {
+        self.announce();
         if let Some(open) = &mut self.open {
             open.queue.end();
         }

@@ -95,6 +95,13 @@ pub fn configure_all(handle: &FileHandle) {
     configure(handle, Kind::ALL_EVENTS, &[EVERY_OPEN]);
 }
 
+/// The input of CONFIGURE for all events, opens that only look among them, in a ring of `ring_size`
+/// bytes (0 for the default).
+#[must_use]
+pub fn everything(ring_size: u32) -> Vec<u8> {
+    configure_input(Kind::ALL_EVENTS, ring_size, &[EVERY_OPEN])
+}
+
 /// Opens that only look are events too.
 pub const EVERY_OPEN: Clause<'_> = Clause::Access(AccessMasks::ALL);
 

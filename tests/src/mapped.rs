@@ -15,12 +15,9 @@ use zerocopy::{FromBytes, IntoBytes};
 pub struct Mapped {
     /// Uses the views.
     consumer: Consumer<'static>,
-    /// What the driver writes.
-    pub ring: View,
-    /// What the client writes.
-    pub word: View,
-    /// The event's handle.
-    pub event: usize,
+    ring: View,
+    word: View,
+    event: usize,
 }
 
 /// The input of MAP_RING.
@@ -92,6 +89,24 @@ impl Mapped {
             word,
             event,
         }
+    }
+
+    /// What the driver writes.
+    #[must_use]
+    pub const fn ring(&self) -> &View {
+        &self.ring
+    }
+
+    /// What the client writes.
+    #[must_use]
+    pub const fn word(&self) -> &View {
+        &self.word
+    }
+
+    /// The handle of the event that wakes the client.
+    #[must_use]
+    pub const fn event(&self) -> usize {
+        self.event
     }
 
     /// Takes what is there now, and says whether anything more may come, and whether something is

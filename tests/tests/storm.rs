@@ -13,7 +13,7 @@ use ntwatch_protocol::record::Kind;
 use ntwatch_protocol::wide::Wide;
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_balances};
 use ntwatch_tests::lab::{Lab, stderr, stdout, until};
-use ntwatch_tests::machine::{EVERY_OPEN, boot, configure_input, load, stats, unload};
+use ntwatch_tests::machine::{EVERY_OPEN, boot, configure_input, everything, load, stats, unload};
 use ntwatch_tests::watcher::{Transport, Watcher};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -52,16 +52,17 @@ fn after_the_storm(handle: &FileHandle) -> Stats {
     })
 }
 
-fn everything() -> Vec<u8> {
-    configure_input(Kind::ALL_EVENTS, MIN_RING_SIZE, &[EVERY_OPEN])
-}
-
 #[test]
 fn a_client_that_sleeps_through_a_storm_is_told_what_it_missed_and_where() {
     for transport in Transport::ALL {
         let kernel = boot();
         let service = load(&kernel, &Lab::get());
-        let mut watcher = Watcher::begin(&kernel, transport, MIN_RING_SIZE, &everything());
+        let mut watcher = Watcher::begin(
+            &kernel,
+            transport,
+            MIN_RING_SIZE,
+            &everything(MIN_RING_SIZE),
+        );
         storm(&kernel, &watcher);
         let asleep = after_the_storm(&watcher.handle);
         assert_balances(&asleep);
@@ -106,7 +107,12 @@ fn a_session_that_begins_in_mid_storm_with_a_filter_and_a_small_ring_accounts_fo
     for transport in Transport::ALL {
         let kernel = boot();
         let service = load(&kernel, &Lab::get());
-        let first = Watcher::begin(&kernel, transport, MIN_RING_SIZE, &everything());
+        let first = Watcher::begin(
+            &kernel,
+            transport,
+            MIN_RING_SIZE,
+            &everything(MIN_RING_SIZE),
+        );
         // Eleven processes of a hundred.
         let mask = Kind::ImageLoad.bit() | Kind::HandleOpen.bit() | Kind::ThreadExit.bit();
         let wanted = "worker1*".encode_utf16().flat_map(u16::to_le_bytes);

@@ -3,21 +3,19 @@
 
 use nthost::io::Client;
 use ntwatch_protocol::configure::MIN_RING_SIZE;
-use ntwatch_protocol::record::{KIND_SLOTS, Kind};
+use ntwatch_protocol::ioctl::SHUTDOWN;
+use ntwatch_protocol::reader::Records;
+use ntwatch_protocol::record::KIND_SLOTS;
 use ntwatch_ring::session::Until;
+use ntwatch_tests::account::{Tally, assert_accounts_for};
 use ntwatch_tests::lab::{Lab, stderr, until};
 use ntwatch_tests::machine::{
-    EVERY_OPEN, boot, client, configure_all, configure_input, live_and_die, load, settled, stats,
-    unload,
+    boot, client, configure_all, everything, live_and_die, load, settled, stats, unload,
 };
 use ntwatch_tests::mapped::{map_ring, map_ring_input};
 use ntwatch_tests::watcher::{Transport, Watcher};
 use std::process::Stdio;
 use std::time::Duration;
-
-fn everything() -> Vec<u8> {
-    configure_input(Kind::ALL_EVENTS, MIN_RING_SIZE, &[EVERY_OPEN])
-}
 
 /// Until there is something in the ring.
 fn wait_for_records(watcher: &Watcher) {
@@ -52,7 +50,12 @@ fn a_client_can_die_at_any_step() {
         }
         drop((view, process, handle));
 
-        let mut watcher = Watcher::begin(&kernel, Transport::Mapped, MIN_RING_SIZE, &everything());
+        let mut watcher = Watcher::begin(
+            &kernel,
+            Transport::Mapped,
+            MIN_RING_SIZE,
+            &everything(MIN_RING_SIZE),
+        );
         if last >= 4 {
             live_and_die(&kernel);
             wait_for_records(&watcher);
@@ -75,21 +78,31 @@ fn a_client_can_die_at_any_step() {
 fn a_view_outlives_the_handle_the_session_and_the_driver() {
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
-    let mut watcher = Watcher::begin(&kernel, Transport::Mapped, MIN_RING_SIZE, &everything());
+    let mut watcher = Watcher::begin(
+        &kernel,
+        Transport::Mapped,
+        MIN_RING_SIZE,
+        &everything(MIN_RING_SIZE),
+    );
     live_and_die(&kernel);
     let _ = settled(&watcher.handle);
     let mut mapped = watcher.mapped.take().expect("a mapped ring");
     drop(watcher.handle);
     // Another session takes the place.
-    let next = Watcher::begin(&kernel, Transport::Mapped, MIN_RING_SIZE, &everything());
+    let next = Watcher::begin(
+        &kernel,
+        Transport::Mapped,
+        MIN_RING_SIZE,
+        &everything(MIN_RING_SIZE),
+    );
     live_and_die(&kernel);
     wait_for_records(&next);
-    let written = mapped.ring.load(0);
-    mapped.word.store(0, written / 2);
+    let written = mapped.ring().load(0);
+    mapped.word().store(0, written / 2);
     next.die();
     unload(service, watcher.process);
 
-    mapped.word.store(0, 0);
+    mapped.word().store(0, 0);
     let taken = mapped.take();
     assert!(taken.ended);
     assert_eq!(
@@ -129,7 +142,36 @@ fn duplicates_in_another_process_hold_nothing_up() {
     drop(handle);
     unload(service, last);
     assert_eq!(ring.load(8), 1, "the session has ended");
-    assert!(heir.wait_event(event, Duration::ZERO).is_ok());
+    assert_eq!(
+        heir.wait_event(event, Duration::ZERO),
+        Ok(true),
+        "and says so"
+    );
+}
+
+/// A client that is behind when it is told still learns what it missed.
+#[test]
+fn what_is_missing_is_said_though_the_driver_is_told_to_go() {
+    let kernel = boot();
+    let service = load(&kernel, &Lab::get());
+    let mut watcher = Watcher::begin(
+        &kernel,
+        Transport::Mapped,
+        MIN_RING_SIZE,
+        &everything(MIN_RING_SIZE),
+    );
+    until("the ring to be full", || {
+        (0..100).for_each(|_| live_and_die(&kernel));
+        (stats(&watcher.handle).session_lost != [0; KIND_SLOTS]).then_some(())
+    });
+    let _ = settled(&watcher.handle);
+    assert_eq!(watcher.handle.ioctl(SHUTDOWN, &[], 0).status, 0);
+    let mut tally = Tally::default();
+    for record in Records::new(&watcher.rest()) {
+        tally.add(&record.expect("the driver writes records"));
+    }
+    assert_accounts_for(&stats(&watcher.handle), &tally);
+    unload(service, watcher.leave());
 }
 
 /// Real processes, killed at whatever moment it is.
@@ -151,7 +193,9 @@ fn clients_that_are_killed_take_nothing_with_them() {
             .spawn()
             .expect("ntwatch starts");
         std::thread::sleep(Duration::from_millis(number * 5));
-        client.kill().expect("it still watches");
+        let ended = client.try_wait().expect("it can be waited for");
+        assert_eq!(ended, None, "it still watches");
+        client.kill().expect("it can be killed");
         client.wait().expect("it ends");
     }
     let after = watch("300ms").output().expect("ntwatch runs");

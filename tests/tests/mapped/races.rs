@@ -3,17 +3,10 @@
 
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{CONFIGURE, SHUTDOWN};
-use ntwatch_protocol::record::Kind;
 use ntwatch_tests::lab::{Lab, PATIENCE, until};
-use ntwatch_tests::machine::{
-    EVERY_OPEN, boot, client, configure_input, live_and_die, load, stats, unload,
-};
+use ntwatch_tests::machine::{boot, client, everything, live_and_die, load, stats, unload};
 use ntwatch_tests::mapped::{map_ring, map_ring_input};
 use std::sync::Barrier;
-
-fn everything() -> Vec<u8> {
-    configure_input(Kind::ALL_EVENTS, 0, &[EVERY_OPEN])
-}
 
 /// The two threads of a race meet at another moment in each round.
 fn spin(times: u64) {
@@ -35,7 +28,7 @@ fn a_process_that_dies_while_its_ring_is_made_leaves_nothing() {
                 start.wait();
                 // Granted or refused: nobody is left to care.
                 let _ = map_ring(&handle, &input);
-                handle.ioctl(CONFIGURE, &everything(), 0);
+                handle.ioctl(CONFIGURE, &everything(0), 0);
             });
             start.wait();
             spin(round % 300 * 40);
@@ -70,7 +63,7 @@ fn whoever_gets_a_ring_of_a_driver_that_is_told_to_go_is_told_so() {
                 let ring = process
                     .map_view(sections.ring as usize, false)
                     .expect("a view");
-                handle.ioctl(CONFIGURE, &everything(), 0);
+                handle.ioctl(CONFIGURE, &everything(0), 0);
                 until("the end", || (ring.load(8) & 1 == 1).then_some(()));
                 assert_eq!(process.wait_event(event, PATIENCE), Ok(true));
             });

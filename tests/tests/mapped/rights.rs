@@ -96,7 +96,7 @@ fn a_duplicate_can_have_less_but_no_more() {
 
 /// As an access violation ends it on Windows.
 #[test]
-fn a_client_that_writes_to_the_ring_is_ended_and_nobody_else_notices() {
+fn a_client_that_writes_to_the_ring_is_ended_and_leaves_nothing() {
     const SIGSEGV: i32 = 11;
     let machine = Lab::get().serve::<&str>([]);
     let ended = Command::new(env!("CARGO_BIN_EXE_trespasser"))

@@ -6,21 +6,15 @@ use nthost::source::{Sessions, Source, Stage};
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::SHUTDOWN;
 use ntwatch_protocol::reader::{Record, Records};
-use ntwatch_protocol::record::{KIND_SLOTS, Kind, PerKind};
+use ntwatch_protocol::record::{KIND_SLOTS, PerKind};
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_balances, assert_counts};
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{
-    EVERY_OPEN, boot, configure_input, live_and_die, load, settled, stats, unload,
-};
+use ntwatch_tests::machine::{boot, everything, live_and_die, load, settled, stats, unload};
 use ntwatch_tests::mapped::Mapped;
 use ntwatch_tests::watcher::{Transport, Watcher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-fn everything() -> Vec<u8> {
-    configure_input(Kind::ALL_EVENTS, MIN_RING_SIZE, &[EVERY_OPEN])
-}
 
 fn sum(counts: &PerKind) -> u64 {
     counts.iter().sum()
@@ -30,12 +24,18 @@ fn sum(counts: &PerKind) -> u64 {
 fn a_position_that_cannot_be_is_none() {
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
-    let watcher = Watcher::begin(&kernel, Transport::Mapped, MIN_RING_SIZE, &everything());
+    let watcher = Watcher::begin(
+        &kernel,
+        Transport::Mapped,
+        MIN_RING_SIZE,
+        &everything(MIN_RING_SIZE),
+    );
     for _ in 0..10 {
         live_and_die(&kernel);
     }
     let all = sum(&settled(&watcher.handle).queued);
-    let Mapped { ring, word, .. } = watcher.mapped.as_ref().expect("a mapped ring");
+    let mapped = watcher.mapped.as_ref().expect("a mapped ring");
+    let (ring, word) = (mapped.ring(), mapped.word());
     let written = ring.load(0);
     assert!(all > 0 && written > 0);
     let first = u64::from(ring.load(4096) as u32);
@@ -61,9 +61,20 @@ fn a_client_that_scribbles_for_a_minute_harms_nobody_else() {
     const MINUTE: Duration = Duration::from_secs(60);
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
-    let mut honest = Transport::ALL
-        .map(|transport| Watcher::begin(&kernel, transport, MIN_RING_SIZE, &everything()));
-    let scribbler = Watcher::begin(&kernel, Transport::Mapped, MIN_RING_SIZE, &everything());
+    let mut honest = Transport::ALL.map(|transport| {
+        Watcher::begin(
+            &kernel,
+            transport,
+            MIN_RING_SIZE,
+            &everything(MIN_RING_SIZE),
+        )
+    });
+    let scribbler = Watcher::begin(
+        &kernel,
+        Transport::Mapped,
+        MIN_RING_SIZE,
+        &everything(MIN_RING_SIZE),
+    );
     let sessions = Sessions::default();
     let handles = honest.each_ref().map(|watcher| watcher.handle.clone());
     for handle in &handles {
@@ -141,7 +152,7 @@ fn scribble(mapped: &Mapped, time: Duration) -> u64 {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let written = mapped.ring.load(0);
+        let written = mapped.ring().load(0);
         let claim = match random % 5 {
             0 => random,
             1 => written,
@@ -149,11 +160,11 @@ fn scribble(mapped: &Mapped, time: Duration) -> u64 {
             3 => written.saturating_sub(random % u64::from(MIN_RING_SIZE)),
             _ => random % written.max(1),
         };
-        mapped.word.store(0, claim);
+        mapped.word().store(0, claim);
         // The rest of the page is nobody's.
         let offset = 8 * (random >> 32) as usize % 4096;
         if offset != 0 {
-            mapped.word.store(offset / 8 * 8, random);
+            mapped.word().store(offset / 8 * 8, random);
         }
         claims += 1;
         if random.is_multiple_of(64) {

@@ -50,7 +50,7 @@ impl Sleeper {
 
     /// Was it woken? Takes the signal.
     fn is_woken(&self, within: Duration) -> bool {
-        let woken = self.process.wait_event(self.mapped.event, within);
+        let woken = self.process.wait_event(self.mapped.event(), within);
         woken.expect("its own event")
     }
 }
@@ -74,7 +74,7 @@ impl Scene {
     fn is_woken(&mut self) -> bool {
         let witness = &mut self.witness;
         let _ = witness.mapped.take();
-        let event = witness.mapped.event;
+        let event = witness.mapped.event();
         let asleep = witness
             .mapped
             .asleep(Until::Anything)
@@ -154,7 +154,7 @@ fn a_client_that_sleeps_learns_that_the_driver_is_to_go() {
     let (process, handle) = client(&kernel);
     let mut mapped = Mapped::new(&process, &handle, 0);
     configure_all(&handle);
-    let event = mapped.event;
+    let event = mapped.event();
     let asleep = mapped
         .asleep(Until::Bytes(1 << 20))
         .expect("nothing has happened");
@@ -174,7 +174,7 @@ fn a_client_that_sleeps_learns_that_its_handle_is_closed() {
     let (process, handle) = client(&kernel);
     let mut mapped = Mapped::new(&process, &handle, 0);
     configure_all(&handle);
-    let event = mapped.event;
+    let event = mapped.event();
     let asleep = mapped
         .asleep(Until::Anything)
         .expect("nothing has happened");
