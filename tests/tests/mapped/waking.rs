@@ -147,41 +147,32 @@ fn a_client_that_waits_for_much_is_woken_when_there_is_much() {
     scene.end();
 }
 
-#[test]
-fn a_client_that_sleeps_learns_that_the_driver_is_to_go() {
+/// A client that sleeps is woken by `end`, and told what it means.
+fn assert_told(until: Until, end: impl FnOnce(Arc<FileHandle>)) {
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
     let (process, handle) = client(&kernel);
     let mut mapped = Mapped::new(&process, &handle, 0);
     configure_all(&handle);
     let event = mapped.event();
-    let asleep = mapped
-        .asleep(Until::Bytes(1 << 20))
-        .expect("nothing has happened");
-    assert_eq!(handle.ioctl(SHUTDOWN, &[], 0).status, 0);
-    assert_eq!(process.wait_event(event, PATIENCE), Ok(true));
-    drop(asleep);
-    assert!(mapped.take().ended);
-    drop((mapped, handle));
-    unload(service, process);
-}
-
-/// A thread that reads while another one closes the handle.
-#[test]
-fn a_client_that_sleeps_learns_that_its_handle_is_closed() {
-    let kernel = boot();
-    let service = load(&kernel, &Lab::get());
-    let (process, handle) = client(&kernel);
-    let mut mapped = Mapped::new(&process, &handle, 0);
-    configure_all(&handle);
-    let event = mapped.event();
-    let asleep = mapped
-        .asleep(Until::Anything)
-        .expect("nothing has happened");
-    drop(handle);
+    let asleep = mapped.asleep(until).expect("nothing has happened");
+    end(handle);
     assert_eq!(process.wait_event(event, PATIENCE), Ok(true));
     drop(asleep);
     assert!(mapped.take().ended);
     drop(mapped);
     unload(service, process);
+}
+
+#[test]
+fn a_client_that_sleeps_learns_that_the_driver_is_to_go() {
+    assert_told(Until::Bytes(1 << 20), |handle| {
+        assert_eq!(handle.ioctl(SHUTDOWN, &[], 0).status, 0);
+    });
+}
+
+/// A thread that reads while another one closes the handle.
+#[test]
+fn a_client_that_sleeps_learns_that_its_handle_is_closed() {
+    assert_told(Until::Anything, drop);
 }
