@@ -26,6 +26,7 @@ pub(crate) fn run(way: Way) -> Run {
             ..NewProcess::default()
         },
         exit_when_done: true,
+        verify: false,
     };
     let server = Server::start(config, Box::new(Opens), |_| {}).unwrap_or_else(|e| panic!("{e}"));
     let before = Look::now();

@@ -3,6 +3,7 @@
 //! Each module lists its functions with `exports!`; the loader looks names up in all lists.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::{cm, ex, io, ke, mm, ob, ps, rtl, se};
@@ -15,6 +16,32 @@ pub struct Export {
     pub address: *const (),
     /// The highest IRQL a caller may be at.
     pub max_irql: u8,
+    /// Whether it is a variable.
+    pub variable: bool,
+}
+
+impl Export {
+    /// The name of the documentation page that says what callers have to keep to. It is the
+    /// function's own where drivers do not know it by another.
+    pub fn page(&self) -> &'static str {
+        match self.name {
+            "ExAcquirePushLockExclusiveEx" => "ExAcquirePushLockExclusive",
+            "ExAcquirePushLockSharedEx" => "ExAcquirePushLockShared",
+            "ExReleasePushLockExclusiveEx" => "ExReleasePushLockExclusive",
+            "ExReleasePushLockSharedEx" => "ExReleasePushLockShared",
+            "IofCompleteRequest" => "IoCompleteRequest",
+            "KfRaiseIrql" => "KeRaiseIrql",
+            "ObfDereferenceObject" => "ObDereferenceObject",
+            "ObfReferenceObject" => "ObReferenceObject",
+            name => name,
+        }
+    }
+}
+
+impl fmt::Debug for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 // SAFETY: `address` is the address of a function or of a static that is itself `Sync`; the
@@ -43,6 +70,7 @@ macro_rules! exports {
             name: stringify!($name),
             address: (&raw const $name).cast(),
             max_irql: $crate::ke::HIGH_LEVEL,
+            variable: true,
         }
     };
     (@entry $irql:ident $name:ident) => {
@@ -50,6 +78,7 @@ macro_rules! exports {
             name: stringify!($name),
             address: $name as *const (),
             max_irql: $crate::ke::$irql,
+            variable: false,
         }
     };
 }
@@ -96,16 +125,15 @@ static LISTS: &[&[Export]] = &[
     rtl::version::EXPORTS,
 ];
 
+/// Everything that is exported.
+pub(crate) fn all() -> impl Iterator<Item = &'static Export> {
+    LISTS.iter().flat_map(|list| list.iter())
+}
+
 /// Looks up an export of ntoskrnl.exe or hal.dll.
 pub fn find(name: &str) -> Option<&'static Export> {
     static TABLE: OnceLock<HashMap<&'static str, &'static Export>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        LISTS
-            .iter()
-            .flat_map(|list| list.iter())
-            .map(|export| (export.name, export))
-            .collect()
-    });
+    let table = TABLE.get_or_init(|| all().map(|export| (export.name, export)).collect());
     table.get(name).copied()
 }
 
@@ -115,11 +143,7 @@ mod tests {
 
     #[test]
     fn no_name_is_exported_twice() {
-        let mut names: Vec<_> = LISTS
-            .iter()
-            .flat_map(|list| list.iter())
-            .map(|e| e.name)
-            .collect();
+        let mut names: Vec<_> = all().map(|export| export.name).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();

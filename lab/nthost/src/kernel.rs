@@ -13,6 +13,7 @@ use crate::mm::Mm;
 use crate::ob::{Callbacks, Census, ObjectRef};
 use crate::ps::{Process, Ps, Thread};
 use crate::rtl::Log;
+use crate::verify::Verifier;
 
 /// What a machine is booted with.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,9 @@ pub struct Config {
     pub boot_time: Option<i64>,
     /// Which boot of the machine this is, as start keys have it; otherwise the first.
     pub boot_number: Option<u16>,
+    /// Whether what drivers call is verified: the functions that drivers import are then reached by
+    /// way of the machine's [`Verifier`].
+    pub verify: bool,
 }
 
 /// One modelled machine.
@@ -51,6 +55,8 @@ pub struct Kernel {
     pub workers: WorkerPool,
     /// What drivers print.
     pub log: Log,
+    /// What sees the calls of drivers, if they are verified.
+    pub verifier: Option<Verifier>,
 }
 
 impl Kernel {
@@ -66,11 +72,12 @@ impl Kernel {
             ob: Callbacks::default(),
             registry: Registry::default(),
             io: Io::default(),
-            modules: Modules::default(),
+            modules: Modules::new(config.verify),
             pool: Pool::default(),
             mm: Mm::default(),
             workers: WorkerPool::default(),
             log: Log::default(),
+            verifier: config.verify.then(Verifier::new),
         })
     }
 

@@ -8,7 +8,8 @@
 //!
 //! Activity comes from a [`source`], or from calls such as [`Kernel::start_process`],
 //! [`Kernel::start_thread`], [`Kernel::load_image`] and [`Kernel::open_process`]; [`serve`] lets
-//! clients in other processes connect.
+//! clients in other processes connect. On a machine that is booted so, [`verify`] sees every call of a
+//! driver before it happens.
 //!
 //! A [`Kernel`] is one machine. Any number live in one process; a kernel function finds its own
 //! through the thread it runs on, which [`Kernel::enter`] sets.
@@ -33,6 +34,7 @@ pub mod rtl;
 pub mod se;
 pub mod serve;
 pub mod source;
+pub mod verify;
 
 pub use kernel::{Config, Current, Kernel};
 pub use leak::{Leak, LeakReport};

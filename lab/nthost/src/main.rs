@@ -75,6 +75,10 @@ struct Serve {
     /// End when there is no more activity and every client has read everything
     #[arg(long)]
     exit_when_done: bool,
+    /// Verify what the driver calls: a breach of the documented rules stops the machine, and names
+    /// the function, the rule and the place
+    #[arg(long)]
+    verify: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -177,6 +181,7 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
             ..NewProcess::default()
         },
         exit_when_done: serve.exit_when_done,
+        verify: serve.verify,
     };
     let socket = config.socket.clone();
     let server = Server::start(config, source, say)?;

@@ -6,15 +6,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use super::{Image, Layout, LoadError};
-use crate::exports;
+use crate::exports::{self, Export};
+use crate::verify::boundary;
 
 /// The images loaded in a machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Modules {
     loaded: RwLock<Vec<Arc<Image>>>,
+    verify: bool,
 }
 
 impl Modules {
+    /// None yet. With `verify` what they import from the kernel leads to the verifier.
+    pub(crate) fn new(verify: bool) -> Modules {
+        Modules {
+            loaded: RwLock::default(),
+            verify,
+        }
+    }
+
     /// Loads the driver at `path`, and first the modules it imports from, which are looked for
     /// among `libraries` and then beside it.
     ///
@@ -28,7 +38,10 @@ impl Modules {
         let mut images: Vec<Arc<Image>> = Vec::new();
         for library in libraries_of(&layout, path, libraries) {
             let layout = read(&library)?;
-            images.push(Arc::new(Image::bind(&library, layout, kernel_export)?));
+            let image = Image::bind(&library, layout, |module, symbol| {
+                self.kernel_export(module, symbol)
+            })?;
+            images.push(Arc::new(image));
         }
         let driver = Image::bind(path, layout, |module, symbol| {
             let library = images
@@ -36,12 +49,28 @@ impl Modules {
                 .find(|image| image.name().eq_ignore_ascii_case(module));
             match library {
                 Some(library) => library.export(symbol),
-                None => kernel_export(module, symbol),
+                None => self.kernel_export(module, symbol),
             }
         })?;
         images.push(Arc::new(driver));
         self.loaded.write().unwrap().extend(images.iter().cloned());
         Ok(images)
+    }
+
+    /// Where a driver finds an export of the kernel itself.
+    pub(crate) fn address(&self, export: &Export) -> usize {
+        match self.verify {
+            true => boundary::address(export),
+            false => export.address as usize,
+        }
+    }
+
+    fn kernel_export(&self, module: &str, symbol: &str) -> Option<usize> {
+        let export = KERNEL
+            .contains(&module)
+            .then(|| exports::find(symbol))
+            .flatten();
+        export.map(|export| self.address(export))
     }
 
     /// Forgets `images`. They are unmapped when their last holder lets go.
@@ -100,12 +129,3 @@ fn libraries_of(layout: &Layout, driver: &Path, libraries: &[PathBuf]) -> Vec<Pa
 
 /// The modules whose exports are this program's own.
 const KERNEL: [&str; 2] = ["ntoskrnl.exe", "hal.dll"];
-
-/// The address of an export of the kernel itself.
-fn kernel_export(module: &str, symbol: &str) -> Option<usize> {
-    let export = KERNEL
-        .contains(&module)
-        .then(|| exports::find(symbol))
-        .flatten();
-    export.map(|export| export.address as usize)
-}

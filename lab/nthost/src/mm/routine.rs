@@ -5,6 +5,7 @@ use std::ptr;
 
 use windows_sys::Win32::Foundation::UNICODE_STRING;
 
+use crate::Current;
 use crate::exports::{self, exports};
 use crate::rtl::text;
 
@@ -16,5 +17,6 @@ exports! {
 unsafe extern "win64" fn MmGetSystemRoutineAddress(name: *const UNICODE_STRING) -> *mut c_void {
     // SAFETY: the driver passes a valid string.
     let name = unsafe { text(name) };
-    exports::find(&name).map_or(ptr::null_mut(), |export| export.address.cast_mut().cast())
+    let address = |export| Current::with(|current| current.kernel.modules.address(export));
+    exports::find(&name).map_or(ptr::null_mut(), |export| address(export) as *mut c_void)
 }

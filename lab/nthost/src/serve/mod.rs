@@ -13,7 +13,7 @@ use crate::ob::ObjectRef;
 use crate::ps::NewProcess;
 use crate::se::Token;
 use crate::source::{Host, Sessions, Source, Stage};
-use crate::{Kernel, LeakReport};
+use crate::{Config, Kernel, LeakReport};
 use ntwatch_protocol::ioctl::SHUTDOWN;
 use std::collections::HashMap;
 use std::net::Shutdown;
@@ -39,6 +39,8 @@ pub struct ServeConfig {
     pub client: NewProcess,
     /// End when the source has no more and every client has read everything.
     pub exit_when_done: bool,
+    /// Verify what the driver calls.
+    pub verify: bool,
 }
 
 /// Why a server cannot serve.
@@ -133,7 +135,10 @@ impl Server {
         mut source: Box<dyn Source>,
         log: impl Fn(&str) + Send + 'static,
     ) -> Result<Server, ServeError> {
-        let kernel = Kernel::boot(source.config());
+        let kernel = Kernel::boot(Config {
+            verify: config.verify,
+            ..source.config()
+        });
         kernel.log.forward(log);
         source.populate(&kernel);
         let service = kernel.start_service(&ServiceConfig {

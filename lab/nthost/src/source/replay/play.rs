@@ -103,6 +103,7 @@ impl Source for Player {
             time: Some(self.begin),
             boot_time: Some(self.host().boot_time),
             boot_number: first.map(|key| (key >> BOOT_SHIFT) as u16),
+            ..Config::default()
         }
     }
 

@@ -1,0 +1,59 @@
+//! The lab's Driver Verifier: what a driver calls, seen before it happens.
+//!
+//! On a machine that boots with [`Config::verify`](crate::Config::verify) every function that a
+//! driver imports from the kernel leads to a stub of the `boundary`, which hands the [`Call`] to
+//! the machine's [`Verifier`]. Each [`Watch`] there sees it in turn: the rules of this module stop
+//! the machine at a breach, others may answer in the function's place. Without `verify` imports
+//! lead straight to the functions.
+
+pub(crate) mod boundary;
+mod call;
+#[cfg(test)]
+mod death;
+mod irql;
+
+use std::sync::{Arc, RwLock};
+
+pub use call::Call;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes on to the function.
+    Call,
+    /// The function is not called; the driver is given this value in `rax`.
+    Return(u64),
+}
+
+/// Something that sees every call of a driver before it happens, in the driver's thread and at its
+/// IRQL.
+pub trait Watch: Send + Sync {
+    /// Decides about `call`. What an earlier watch answered is not shown.
+    fn enter(&self, call: &Call<'_>) -> Decision;
+}
+
+/// All that watches the drivers of one machine: the rules first, then what was added, in order.
+pub struct Verifier {
+    watches: RwLock<Vec<Arc<dyn Watch>>>,
+}
+
+impl Verifier {
+    pub(crate) fn new() -> Verifier {
+        Verifier {
+            watches: RwLock::new(vec![Arc::new(irql::Limits)]),
+        }
+    }
+
+    /// Shows every further call to `watch` as well. Not from inside of a watch.
+    pub fn add(&self, watch: Arc<dyn Watch>) {
+        self.watches.write().unwrap().push(watch);
+    }
+
+    fn enter(&self, call: &Call<'_>) -> Decision {
+        let watches = self.watches.read().unwrap();
+        let mut decisions = watches.iter().map(|watch| watch.enter(call));
+        decisions
+            .find(|decision| *decision != Decision::Call)
+            .unwrap_or(Decision::Call)
+    }
+}
