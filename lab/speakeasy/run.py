@@ -1,0 +1,103 @@
+"""Runs ntwatch.sys in Speakeasy, an emulator that nobody here wrote.
+
+    python run.py ntwatch.sys              runs it at two bases, then has its DriverEntry fail
+    python run.py --self-test ntwatch.sys  breaks copies of it, each of which must be noticed
+
+Speakeasy loads the image and runs every instruction of it. Here are only the functions that the
+driver imports (`kernel`, `objects`), the framework's (`wdf`, by the facts in `lab/wdk`), and a
+client (`client`, `visit`). What ends a run, with exit code 1: an import that nobody knows, memory
+that is not there or may not be written, an argument that is not what the function takes, an
+interrupt, a register that is not kept, anything left after unload. `cargo xtask emulate` sets up
+what this needs and runs both.
+
+N.B. The emulator goes on where code is run from data. nthost faults there, as Windows does.
+"""
+
+import argparse
+import logging
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mutants
+from machine import Stopped
+from visit import Visit
+
+# The base that the image is linked for, and a high one. N.B. Unicorn fetches code by the lower 52
+# bits of an address, so the system's half of the address space is not to be had.
+BASES = (0x1_8000_0000, 0xF800_1234_0000)
+STATUS_INSUFFICIENT_RESOURCES = 0xC000_009A
+# What DriverEntry calls and can be refused, and how that looks.
+REFUSALS = {
+    "WdfVersionBind": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfDriverCreate": STATUS_INSUFFICIENT_RESOURCES,
+    "ExAllocatePool2": 0,
+    "WdfDriverOpenParametersRegistryKey": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfRegistryQueryUnicodeString": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfControlDeviceInitAllocate": 0,
+    "WdfDeviceInitAssignName": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfDeviceCreate": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfDeviceCreateSymbolicLink": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfIoQueueCreate": STATUS_INSUFFICIENT_RESOURCES,
+    "WdfWorkItemCreate": STATUS_INSUFFICIENT_RESOURCES,
+    "PsSetCreateProcessNotifyRoutineEx2": STATUS_INSUFFICIENT_RESOURCES,
+    "PsSetCreateThreadNotifyRoutineEx": STATUS_INSUFFICIENT_RESOURCES,
+    "PsSetLoadImageNotifyRoutineEx": STATUS_INSUFFICIENT_RESOURCES,
+    "ObRegisterCallbacks": STATUS_INSUFFICIENT_RESOURCES,
+}
+
+
+def run(driver: bytes, base: int, tell: Callable[[str, str], None]) -> str | None:
+    """Runs all steps; why one failed, if one did."""
+    name = "load"
+    try:
+        visit = Visit(driver, base)
+        for name, step in visit.steps().items():
+            seen = step()
+            visit.kernel.check_quiet()
+            tell(name, seen)
+    # An answer that cannot be parsed is a failure like others.
+    except (Stopped, ValueError, struct.error) as why:
+        tell(name, f"FAILED: {why}")
+        return f"{name}: {why}"
+    return None
+
+
+def run_quietly(driver: bytes) -> str | None:
+    """Why the driver failed at the high base, if it did."""
+    return run(driver, BASES[1], lambda _step, _seen: None)
+
+
+def refuse(driver: bytes, function: str, tell: Callable[[str, str], None]) -> str | None:
+    """Has one function fail; why that went wrong, if it did."""
+    name = f"no {function}"
+    try:
+        tell(name, Visit(driver, BASES[1]).refused(function, REFUSALS[function]))
+    except Stopped as why:
+        tell(name, f"FAILED: {why}")
+        return str(why)
+    return None
+
+
+def tell(step: str, seen: str) -> None:
+    print(f"{step:<38} {seen}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("driver", type=Path)
+    parser.add_argument("--self-test", action="store_true")
+    arguments = parser.parse_args()
+    # What it logs about an error is in what is printed here.
+    logging.getLogger("speakeasy").setLevel(logging.CRITICAL + 1)
+    driver = arguments.driver.read_bytes()
+    if arguments.self_test:
+        return int(not mutants.all_noticed(driver, run_quietly, tell))
+    failures = [run(driver, base, tell) for base in BASES]
+    failures += [refuse(driver, function, tell) for function in REFUSALS]
+    return int(any(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
