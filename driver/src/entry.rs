@@ -52,6 +52,8 @@ static LOADED: PushLock<Loaded> = PushLock::new(Loaded::NOTHING);
 /// For the framework's entry point to call, once. It calls the symbol of this name, which no other
 /// crate has.
 #[unsafe(export_name = "DriverEntry")]
+// The system discards this section when the framework's entry point, which is not in it, returns.
+#[unsafe(link_section = "INIT")]
 pub(crate) unsafe extern "system" fn driver_entry(
     object: &mut DRIVER_OBJECT,
     registry_path: PCUNICODE_STRING,

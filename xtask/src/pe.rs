@@ -73,6 +73,7 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
         &toolchain.lld,
     );
     set(&mut cargo, "profile.release.lto", "fat");
+    reproducible(&mut cargo);
     set(&mut cargo, "resolver.lockfile-path", &lock_file()?);
     cargo.arg("-Zlockfile-path");
 
@@ -88,6 +89,16 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
     cargo.env("AR_x86_64_pc_windows_msvc", &toolchain.lld);
     cargo.env("ARFLAGS_x86_64_pc_windows_msvc", "-flavor link /lib");
     Ok(cargo)
+}
+
+/// The same sources give the same bytes, wherever they lie: nothing in an image says where or when
+/// it was built, and its checksum is right.
+fn reproducible(cargo: &mut Command) {
+    set(cargo, "profile.release.trim-paths", "object");
+    cargo.arg("-Ztrim-paths");
+    let flags = "['-Clink-arg=/Brepro', '-Clink-arg=/RELEASE']";
+    cargo.arg("--config");
+    cargo.arg(format!("target.{TARGET}.rustflags={flags}"));
 }
 
 /// Gives cargo a setting, as a literal string of TOML.
