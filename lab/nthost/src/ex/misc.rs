@@ -7,7 +7,7 @@ use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_SUCCESS};
 use crate::exports::exports;
 
 exports! {
-    APC_LEVEL: ExUuidCreate;
+    PASSIVE_LEVEL: ExUuidCreate;
 }
 
 /// IRQL = PASSIVE_LEVEL. A version 4 UUID, as Windows makes them.

@@ -19,8 +19,11 @@ const PAGE: usize = 4096;
 const POOL_FLAG_UNINITIALIZED: u64 = 0x2;
 const POOL_FLAG_CACHE_ALIGNED: u64 = 0x8;
 const POOL_FLAG_RAISE_ON_FAILURE: u64 = 0x20;
-/// The kinds of pool one of which must be asked for: non-paged, non-paged executable, paged.
-const POOL_FLAG_KINDS: u64 = 0x40 | 0x80 | 0x100;
+const POOL_FLAG_NON_PAGED: u64 = 0x40;
+pub(crate) const POOL_FLAG_NON_PAGED_EXECUTE: u64 = 0x80;
+pub(crate) const POOL_FLAG_PAGED: u64 = 0x100;
+/// The kinds of pool one of which must be asked for.
+const POOL_FLAG_KINDS: u64 = POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
 
 /// What uninitialised memory holds, so that its use shows.
 const GARBAGE: u8 = 0xcd;

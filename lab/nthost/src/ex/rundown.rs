@@ -7,9 +7,8 @@ use crate::exports::exports;
 use crate::ke::bug_check;
 
 exports! {
-    HIGH_LEVEL: ExInitializeRundownProtection;
     DISPATCH_LEVEL: ExAcquireRundownProtection, ExReleaseRundownProtection;
-    APC_LEVEL: ExWaitForRundownProtectionRelease;
+    APC_LEVEL: ExInitializeRundownProtection, ExWaitForRundownProtectionRelease;
 }
 
 /// Set once rundown has begun. Users count in steps of two above it, as in Windows.
@@ -70,7 +69,7 @@ impl Drop for Use<'_> {
     }
 }
 
-/// Any IRQL.
+/// IRQL ≤ APC_LEVEL.
 unsafe extern "win64" fn ExInitializeRundownProtection(rundown: *mut usize) {
     // SAFETY: the driver passes storage for a reference.
     unsafe { rundown.write(0) };

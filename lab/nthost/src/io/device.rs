@@ -22,8 +22,8 @@ use crate::ob::{Kind, Object, ObjectRef, handle};
 use crate::rtl::{security, text};
 
 exports! {
-    PASSIVE_LEVEL: IoCreateDevice, IoDeleteDevice, IoCreateSymbolicLink, IoDeleteSymbolicLink,
-        ZwSetSecurityObject;
+    APC_LEVEL: IoCreateDevice, IoDeleteDevice;
+    PASSIVE_LEVEL: IoCreateSymbolicLink, IoDeleteSymbolicLink, ZwSetSecurityObject;
 }
 
 const IO_TYPE_DEVICE: i16 = 3;
@@ -120,7 +120,7 @@ impl Device {
     }
 }
 
-/// IRQL = PASSIVE_LEVEL.
+/// IRQL ≤ APC_LEVEL.
 unsafe extern "win64" fn IoCreateDevice(
     driver: *mut DRIVER_OBJECT,
     extension_size: u32,
@@ -187,7 +187,7 @@ unsafe extern "win64" fn IoCreateDevice(
     })
 }
 
-/// IRQL = PASSIVE_LEVEL. The object stays until the last file on it is closed.
+/// IRQL ≤ APC_LEVEL. The object stays until the last file on it is closed.
 unsafe extern "win64" fn IoDeleteDevice(device: *mut DEVICE_OBJECT) {
     // SAFETY: the driver passes a device of its own.
     let device = unsafe { ObjectRef::from_body(device.cast::<Device>()) };

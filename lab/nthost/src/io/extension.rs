@@ -14,14 +14,13 @@ use crate::exports::exports;
 use crate::ob::ObjectRef;
 
 exports! {
-    APC_LEVEL: IoAllocateDriverObjectExtension;
-    DISPATCH_LEVEL: IoGetDriverObjectExtension;
+    DISPATCH_LEVEL: IoAllocateDriverObjectExtension, IoGetDriverObjectExtension;
 }
 
 /// Pool tag of driver object extensions.
 pub(super) const TAG: u32 = u32::from_le_bytes(*b"Driv");
 
-/// IRQL ≤ APC_LEVEL. The memory is zeroed and lives as long as the driver object.
+/// IRQL ≤ DISPATCH_LEVEL. The memory is zeroed and lives as long as the driver object.
 unsafe extern "win64" fn IoAllocateDriverObjectExtension(
     driver: *mut DRIVER_OBJECT,
     id: *mut c_void,

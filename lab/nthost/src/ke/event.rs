@@ -15,8 +15,8 @@ use crate::Current;
 use crate::exports::exports;
 
 exports! {
-    HIGH_LEVEL: KeInitializeEvent, KeClearEvent;
-    DISPATCH_LEVEL: KeSetEvent, KeResetEvent, KeReadStateEvent, KeWaitForSingleObject;
+    HIGH_LEVEL: KeInitializeEvent;
+    DISPATCH_LEVEL: KeSetEvent, KeClearEvent, KeResetEvent, KeReadStateEvent, KeWaitForSingleObject;
     APC_LEVEL: KeDelayExecutionThread;
 }
 
@@ -107,7 +107,7 @@ pub(super) unsafe extern "win64" fn KeResetEvent(event: *mut KEVENT) -> i32 {
     unsafe { event.state() }.swap(0, Ordering::AcqRel)
 }
 
-/// Any IRQL.
+/// IRQL ≤ DISPATCH_LEVEL.
 unsafe extern "win64" fn KeClearEvent(event: *mut KEVENT) {
     // SAFETY: the driver passes an initialised event.
     unsafe { KeResetEvent(event) };

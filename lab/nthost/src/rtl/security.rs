@@ -9,7 +9,7 @@ use crate::exports::exports;
 use crate::se::Token;
 
 exports! {
-    DISPATCH_LEVEL: RtlLengthSid, RtlValidSid;
+    APC_LEVEL: RtlLengthSid, RtlValidSid;
 }
 
 const SE_DACL_PRESENT: u16 = 0x0004;
@@ -20,13 +20,13 @@ const SID_MAX_SUB_AUTHORITIES: u8 = 15;
 /// The size of a self-relative descriptor without what it refers to.
 const RELATIVE_HEADER: usize = 20;
 
-/// IRQL: any, if the SID is resident.
+/// IRQL ≤ APC_LEVEL.
 unsafe extern "win64" fn RtlLengthSid(sid: *const SID) -> u32 {
     // SAFETY: the driver passes a SID.
     8 + 4 * u32::from(unsafe { (*sid).SubAuthorityCount })
 }
 
-/// IRQL: any, if the SID is resident.
+/// IRQL ≤ APC_LEVEL.
 unsafe extern "win64" fn RtlValidSid(sid: *const SID) -> u8 {
     // SAFETY: the driver passes what it takes for a SID, or null.
     let sid = unsafe { sid.as_ref() };

@@ -8,8 +8,9 @@ use crate::exports::exports;
 
 exports! {
     DISPATCH_LEVEL: RtlInitUnicodeString;
-    PASSIVE_LEVEL: RtlCompareUnicodeString, RtlEqualUnicodeString, RtlCopyUnicodeString,
-        RtlUpcaseUnicodeChar;
+    PASSIVE_LEVEL: RtlCompareUnicodeString, RtlEqualUnicodeString;
+    HIGH_LEVEL: RtlCopyUnicodeString;
+    APC_LEVEL: RtlUpcaseUnicodeChar;
 }
 
 /// The text of a driver's string, what is no UTF-16 replaced. Null reads as empty.
@@ -131,7 +132,7 @@ unsafe extern "win64" fn RtlEqualUnicodeString(
     u8::from(unsafe { RtlCompareUnicodeString(left, right, ignore_case) } == 0)
 }
 
-/// IRQL = PASSIVE_LEVEL. Copies what fits.
+/// Any IRQL, if the strings are resident. Copies what fits.
 unsafe extern "win64" fn RtlCopyUnicodeString(
     to: *mut UNICODE_STRING,
     from: *const UNICODE_STRING,
@@ -146,7 +147,7 @@ unsafe extern "win64" fn RtlCopyUnicodeString(
     to.Length = (count * 2) as u16;
 }
 
-/// IRQL = PASSIVE_LEVEL.
+/// IRQL ≤ APC_LEVEL.
 extern "win64" fn RtlUpcaseUnicodeChar(unit: u16) -> u16 {
     upcase(unit)
 }

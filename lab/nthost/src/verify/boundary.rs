@@ -25,6 +25,12 @@ pub(crate) fn address(export: &Export) -> usize {
     STUBS.of(export)
 }
 
+/// What a driver's import of the function `name` leads to.
+#[cfg(test)]
+pub(super) fn import(name: &str) -> usize {
+    address(exports::find(name).expect("it is exported"))
+}
+
 /// The functions that have a stub, by number.
 static FUNCTIONS: LazyLock<Vec<&Export>> =
     LazyLock::new(|| exports::all().filter(|export| !export.variable).collect());
@@ -179,11 +185,6 @@ mod tests {
     use std::arch::asm;
     use std::mem::transmute;
     use std::sync::{Arc, Mutex};
-
-    /// What a driver's import of `name` leads to.
-    fn import(name: &str) -> usize {
-        address(exports::find(name).expect("it is exported"))
-    }
 
     /// Answers calls of `function` with 7, and keeps the arguments.
     struct Answers {

@@ -6,6 +6,7 @@
 //! the machine at a breach, others may answer in the function's place. Without `verify` imports
 //! lead straight to the functions.
 
+mod arguments;
 pub(crate) mod boundary;
 mod call;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub struct Verifier {
 impl Verifier {
     pub(crate) fn new() -> Verifier {
         Verifier {
-            watches: RwLock::new(vec![Arc::new(irql::Limits)]),
+            watches: RwLock::new(vec![Arc::new(irql::Limits), Arc::new(arguments::Arguments)]),
         }
     }
 

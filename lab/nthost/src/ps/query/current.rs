@@ -5,8 +5,9 @@ use crate::exports::exports;
 use crate::ps::{Process, Thread};
 
 exports! {
-    HIGH_LEVEL: ExGetPreviousMode, IoGetCurrentProcess, PsGetCurrentProcess,
-        PsGetCurrentProcessId, PsGetCurrentThread, PsGetCurrentThreadId;
+    DISPATCH_LEVEL: ExGetPreviousMode;
+    HIGH_LEVEL: IoGetCurrentProcess, PsGetCurrentProcess, PsGetCurrentProcessId,
+        PsGetCurrentThread, PsGetCurrentThreadId;
 }
 
 const KERNEL_MODE: u8 = 0;
@@ -42,7 +43,7 @@ extern "win64" fn PsGetCurrentThreadId() -> usize {
     Current::with(|current| current.thread.id as usize)
 }
 
-/// Any IRQL. In the model the system's threads run for the kernel, and all others came from user
+/// IRQL ≤ DISPATCH_LEVEL. In the model the system's threads run for the kernel, and all others came from user
 /// mode.
 extern "win64" fn ExGetPreviousMode() -> u8 {
     Current::with(|current| match current.thread.is_system() {
