@@ -3,9 +3,22 @@
 //! `windows-sys`).
 //!
 //! `cargo xtask test` builds the images first and says where they and the bindings are.
+//!
+//! - [`layouts`], [`metadata`]: the kit's structures and functions. [`known`]: what the driver imports.
+//! - [`pe`], [`checksum`], [`symbols`]: what an image says of itself. [`flow`] follows control through one function,
+//!   [`program`] through all of them, and
+//!   [`stack`] adds up what their frames take, by [`unwind`] data.
 
+pub mod checksum;
+pub mod flow;
+pub mod known;
 pub mod layouts;
 pub mod metadata;
+pub mod pe;
+pub mod program;
+pub mod stack;
+pub mod symbols;
+pub mod unwind;
 
 use std::{env, fs, path::PathBuf};
 
@@ -39,4 +52,22 @@ pub fn image(name: &str) -> PathBuf {
     let lab = fs::read_to_string(env::var("NTWATCH_LAB").expect("NTWATCH_LAB")).expect("the lab");
     let lab: Value = serde_json::from_str(&lab).expect("JSON");
     lab[name].as_str().expect("a path").into()
+}
+
+/// An image, by the same name.
+///
+/// # Panics
+/// As [`image`], and when the file cannot be read.
+#[must_use]
+pub fn read(name: &str) -> Vec<u8> {
+    fs::read(image(name)).expect("the image")
+}
+
+/// The linker's map of the driver.
+///
+/// # Panics
+/// As [`image`], and when the file cannot be read.
+#[must_use]
+pub fn linker_map() -> String {
+    fs::read_to_string(image("driver").with_extension("map")).expect("the driver's map")
 }
