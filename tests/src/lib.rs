@@ -3,9 +3,12 @@
 #![deny(unsafe_code)]
 
 pub mod account;
+pub mod activity;
 pub mod lab;
 pub mod machine;
 pub mod mapped;
 pub mod raw;
 pub mod recording;
+pub mod verify;
+pub mod watchdog;
 pub mod watcher;

@@ -15,12 +15,18 @@ use std::sync::{Arc, Mutex, mpsc};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `GENERIC_READ | GENERIC_WRITE`.
-const READ_WRITE: u32 = 0xC000_0000;
+pub const READ_WRITE: u32 = 0xC000_0000;
 
-/// Boots a machine on which nothing runs.
+const STATUS_CANCELLED: i32 = 0xC000_0120_u32 as i32;
+
+/// Boots a machine on which nothing runs. With `NTWATCH_VERIFY` in the environment it holds drivers
+/// to the rules.
 #[must_use]
 pub fn boot() -> Arc<Kernel> {
-    Kernel::boot(Config::default())
+    Kernel::boot(Config {
+        verify: std::env::var_os("NTWATCH_VERIFY").is_some(),
+        ..Config::default()
+    })
 }
 
 /// Loads the shipped driver.
@@ -29,11 +35,17 @@ pub fn boot() -> Arc<Kernel> {
 /// When it refuses.
 #[must_use]
 pub fn load(kernel: &Arc<Kernel>, lab: &Lab) -> Service {
+    kernel
+        .start_service(&shipped(lab))
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The service of the shipped driver.
+#[must_use]
+pub fn shipped(lab: &Lab) -> ServiceConfig {
     let mut config = ServiceConfig::new(&lab.driver);
     config.libraries.push(lab.wdfldr.clone());
-    kernel
-        .start_service(&config)
-        .unwrap_or_else(|e| panic!("{e}"))
+    config
 }
 
 /// An administrator's process with the device open.
@@ -152,6 +164,14 @@ pub fn settled(handle: &FileHandle) -> Stats {
 /// When it cannot be unloaded or leaves something behind.
 pub fn unload(service: Service, last: Client) {
     last.die();
+    stop(&service);
+}
+
+/// Stops a driver that nobody uses any more.
+///
+/// # Panics
+/// When it cannot be unloaded or leaves something behind.
+pub fn stop(service: &Service) {
     // As on Windows, a request may hold its file for a moment after its waiter is told.
     let leaks = match service.stop() {
         Stop::Stopped(leaks) => leaks,
@@ -253,6 +273,22 @@ pub fn submit_read(handle: &Arc<FileHandle>) -> Ticket {
     handle
         .submit(READ_EVENTS, &[], MAX_RECORD_SIZE)
         .expect("the handle is open")
+}
+
+/// The records that are there now.
+///
+/// # Errors
+/// The NTSTATUS of a read that was refused.
+pub fn try_read(handle: &Arc<FileHandle>) -> Result<Vec<u8>, i32> {
+    let read = handle.submit(READ_EVENTS, &[], MAX_RECORD_SIZE)?;
+    // Completed at once if there is anything to read, else by the cancel.
+    read.cancel();
+    let done = end_of(&read);
+    match done.status {
+        0 => Ok(done.output),
+        STATUS_CANCELLED => Ok(Vec::new()),
+        status => Err(status),
+    }
 }
 
 /// Waits for the end of a request.

@@ -67,6 +67,15 @@ impl Mapped {
     pub fn with(client: &Client, handle: &FileHandle, input: &MapRing) -> Self {
         let sections =
             map_ring(handle, input).unwrap_or_else(|status| panic!("MAP_RING: {status:#x}"));
+        Self::of(client, &sections, input.wake_event as usize)
+    }
+
+    /// The ring that `sections` are of, whose handles are closed, and which `event` wakes for.
+    ///
+    /// # Panics
+    /// When they cannot be mapped.
+    #[must_use]
+    pub fn of(client: &Client, sections: &MappedRing, event: usize) -> Self {
         let map = |section, write| {
             let view = client.map_view(section as usize, write);
             assert_eq!(client.close_handle(section as usize), 0);
@@ -82,7 +91,6 @@ impl Mapped {
         let side = unsafe { SessionRing::in_place(records, at(&ring).cast(), at(&word).cast(), 0) };
         let side = Box::leak(Box::new(side.expect("a ring of a size that rings have")));
         let consumer = side.consumer().expect("nobody else has it");
-        let event = input.wake_event as usize;
         Self {
             consumer,
             ring,

@@ -1,6 +1,6 @@
 //! A process that watches inside the test's own, by either transport.
 
-use crate::machine::{client, end_of, stats, submit_read};
+use crate::machine::{client, end_of, stats, submit_read, try_read};
 use crate::mapped::Mapped;
 use nthost::Kernel;
 use nthost::io::{Client, FileHandle};
@@ -103,7 +103,7 @@ impl Watcher {
         loop {
             let more = match &mut self.mapped {
                 Some(mapped) => mapped.take().records,
-                None => read_now(&self.handle),
+                None => try_read(&self.handle).unwrap_or_default(),
             };
             if more.is_empty() {
                 return rest;
@@ -123,18 +123,5 @@ impl Watcher {
     /// The process ends.
     pub fn die(self) {
         self.leave().die();
-    }
-}
-
-/// What one read finds, which does not wait.
-fn read_now(handle: &Arc<FileHandle>) -> Vec<u8> {
-    // Completed at once if there is anything to read, else by the cancel.
-    let read = submit_read(handle);
-    read.cancel();
-    let done = end_of(&read);
-    if done.status == 0 {
-        done.output
-    } else {
-        Vec::new()
     }
 }

@@ -11,11 +11,13 @@ pub(crate) mod boundary;
 mod call;
 #[cfg(test)]
 mod death;
+mod faults;
 mod irql;
 
 use std::sync::{Arc, RwLock};
 
 pub use call::Call;
+pub use faults::{Fault, Faults, Site};
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,60 @@
+//! Calls that fail while the driver is loaded.
+
+use nthost::Kernel;
+use nthost::verify::{Fault, Faults};
+use ntwatch_tests::lab::Lab;
+use ntwatch_tests::machine::{load, stop};
+use ntwatch_tests::verify::{add, boot, try_load};
+use ntwatch_tests::watchdog::watched;
+use std::sync::Arc;
+
+/// The calls that were made in a load and an unload with these faults, if all went as it has to.
+fn load_with(lab: &Lab, faults: &[Fault]) -> Vec<Fault> {
+    let names: Vec<_> = faults.iter().map(Fault::to_string).collect();
+    watched(format!("a load with {names:?}"), || {
+        let kernel = boot();
+        let faults = Arc::new(Faults::strike(faults.to_vec()));
+        add(&kernel, &faults);
+        fails_cleanly_or_works(&kernel, lab, &faults);
+        faults.made()
+    })
+}
+
+fn fails_cleanly_or_works(kernel: &Arc<Kernel>, lab: &Lab, faults: &Faults) {
+    match try_load(kernel, lab) {
+        Ok(service) => stop(&service),
+        Err((status, leaks)) => {
+            assert!(status < 0, "refused with {status:#x}");
+            assert!(leaks.is_empty(), "{leaks}");
+            assert!(!faults.struck().is_empty(), "refused without a reason");
+        }
+    }
+    faults.stop();
+    // What went wrong before stands in the way of nothing.
+    stop(&load(kernel, lab));
+}
+
+#[test]
+fn a_load_in_which_any_call_fails_leaves_nothing_behind() {
+    let lab = Lab::get();
+    let made = load_with(&lab, &[]);
+    assert!(made.len() > 10, "{made:?}");
+    for fault in made {
+        let again = load_with(&lab, std::slice::from_ref(&fault));
+        assert!(again.contains(&fault), "{fault} is not made in every load");
+    }
+}
+
+#[test]
+fn a_load_in_which_any_two_calls_fail_leaves_nothing_behind() {
+    let lab = Lab::get();
+    for first in load_with(&lab, &[]) {
+        // What is tried after the first has failed is another list than before.
+        let made = load_with(&lab, std::slice::from_ref(&first));
+        let at = made.iter().position(|fault| *fault == first);
+        let after = made.into_iter().skip(at.expect("it is made") + 1);
+        for second in after {
+            load_with(&lab, &[first.clone(), second]);
+        }
+    }
+}

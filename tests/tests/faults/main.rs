@@ -1,0 +1,5 @@
+//! Every call of the driver's that can fail does, one at a time: the driver says so, or does
+//! without, keeps its account, and leaves nothing behind.
+
+mod load;
+mod session;
