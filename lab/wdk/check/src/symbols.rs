@@ -40,6 +40,17 @@ impl Symbols {
         name.unwrap_or_else(|| format!("{address:#x}"))
     }
 
+    /// Where the function of a name begins.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn address(&self, name: &str) -> u32 {
+        let mut functions = self.functions.iter();
+        let function = functions.find(|(_, function)| *function == name);
+        *function.unwrap_or_else(|| panic!("no function {name}")).0
+    }
+
     /// The name of the public variable at `address`.
     #[must_use]
     pub fn variable(&self, address: u32) -> Option<&str> {
