@@ -28,8 +28,13 @@ const DEBIAN_RUST: &[&str] = &["cargo-web", "rustc-web", "rust-web-src", "rust-w
 
 /// Installs the tools, or fails with the commands that do.
 pub(crate) fn install(missing: &Missing) -> Result<()> {
+    let (reasons, commands) = plan(missing, system());
+    carry_out(&reasons, &commands)
+}
+
+/// Runs commands that install what `reasons` says, or fails with them.
+pub(crate) fn carry_out(reasons: &[String], commands: &[Vec<&str>]) -> Result<()> {
     let system = system();
-    let (reasons, commands) = plan(missing, system);
     let needs_root = commands
         .iter()
         .any(|command| command.first() == Some(&"apt-get"));
@@ -83,11 +88,16 @@ fn plan(missing: &Missing, system: System) -> (Vec<String>, Vec<Vec<&'static str
         }
     }
     if !packages.is_empty() {
-        let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
-        install.extend(packages);
-        commands.splice(0..0, [vec!["apt-get", "update"], install]);
+        commands.splice(0..0, apt(&packages));
     }
     (reasons, commands)
+}
+
+/// The commands that install packages.
+pub(crate) fn apt(packages: &[&'static str]) -> [Vec<&'static str>; 2] {
+    let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    [vec!["apt-get", "update"], install]
 }
 
 fn system() -> System {
