@@ -73,7 +73,10 @@ impl Kernel {
             registry: Registry::default(),
             io: Io::default(),
             modules: Modules::new(config.verify),
-            pool: Pool::default(),
+            pool: match config.verify {
+                true => Pool::special(),
+                false => Pool::default(),
+            },
             mm: Mm::default(),
             workers: WorkerPool::default(),
             log: Log::default(),

@@ -4,6 +4,7 @@ pub(crate) mod locks;
 pub(crate) mod misc;
 pub(crate) mod pool;
 pub(crate) mod rundown;
+mod special_pool;
 mod worker;
 
 pub use pool::{Pool, PoolBlock};

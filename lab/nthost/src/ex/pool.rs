@@ -1,15 +1,17 @@
 //! Pool: memory by tag, every block of it known.
 
 use std::alloc::{self, Layout};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr;
 use std::sync::Mutex;
 
+use super::special_pool::SpecialBlock;
 use crate::Current;
 use crate::exports::exports;
 use crate::ke::bug_check;
+use crate::verify::boundary::caller;
 
 exports! {
     DISPATCH_LEVEL: ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag;
@@ -31,24 +33,28 @@ const GARBAGE: u8 = 0xcd;
 const FREED: u8 = 0xdd;
 /// How much of a freed block is filled: rings of many megabytes are not worth the time.
 const MARKED: usize = 16 * PAGE;
+/// How many freed blocks of special pool keep their addresses.
+const KEPT: usize = 4096;
 
 /// One block of pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolBlock {
     /// Who allocated it: four characters, first in the lowest byte.
     pub tag: u32,
     /// Its size in bytes.
     pub size: usize,
+    /// The place in a driver that allocated it, on a machine that verifies.
+    pub allocated_by: Option<String>,
 }
 
 impl fmt::Display for PoolBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} bytes of pool tagged '{}'",
-            self.size,
-            TagText(self.tag)
-        )
+        let (size, tag) = (self.size, TagText(self.tag));
+        write!(f, "{size} bytes of pool tagged '{tag}'")?;
+        match &self.allocated_by {
+            Some(place) => write!(f, ", allocated by {place}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -60,49 +66,84 @@ impl fmt::Display for TagText {
     }
 }
 
+/// Where a block is.
+#[derive(Debug)]
+enum Memory {
+    /// In the host's heap, with this layout.
+    Heap(Layout),
+    Special(SpecialBlock),
+}
+
+/// Where an address is that faulted, by a block of special pool.
+pub(crate) enum Fault {
+    /// In the pages around a block.
+    Beside(String),
+    /// In or around a block that was freed.
+    Freed(String),
+}
+
+/// A block of special pool that was freed.
+#[derive(Debug)]
+struct Freed {
+    block: PoolBlock,
+    freed_by: String,
+    special: SpecialBlock,
+}
+
 /// The pool of one machine.
 #[derive(Debug, Default)]
 pub struct Pool {
-    blocks: Mutex<HashMap<usize, (PoolBlock, Layout)>>,
+    blocks: Mutex<HashMap<usize, (PoolBlock, Memory)>>,
+    /// The blocks that were freed last, if all is special pool.
+    freed: Option<Mutex<VecDeque<Freed>>>,
 }
 
 impl Pool {
+    /// A pool all of whose blocks are special pool: a touch beside a block or after it was freed
+    /// faults, or shows when the block is freed.
+    pub(crate) fn special() -> Pool {
+        Pool {
+            blocks: Mutex::default(),
+            freed: Some(Mutex::default()),
+        }
+    }
+
     /// Allocates `size` bytes filled with `fill`; null when the host has none.
     ///
     /// Blocks of a page or more start at a page, smaller ones at 16 bytes.
     pub fn allocate(&self, size: usize, alignment: usize, tag: u32, fill: u8) -> *mut c_void {
-        let alignment = if size >= PAGE { PAGE } else { alignment };
-        let Ok(layout) = Layout::from_size_align(size.max(1), alignment) else {
+        let memory = match self.freed {
+            Some(_) => SpecialBlock::new(size, alignment)
+                .map(|special| (special.start(), Memory::Special(special))),
+            None => heap(size, alignment).map(|(start, layout)| (start, Memory::Heap(layout))),
+        };
+        let Some((start, memory)) = memory else {
             return ptr::null_mut();
         };
-        let memory = if fill == 0 {
-            // SAFETY: the layout is not of size zero.
-            unsafe { alloc::alloc_zeroed(layout) }
-        } else {
-            // SAFETY: as above.
-            unsafe { alloc::alloc(layout) }
-        };
-        if memory.is_null() {
-            return ptr::null_mut();
-        }
         if fill != 0 {
-            // SAFETY: `memory` is valid for the whole layout.
-            unsafe { memory.write_bytes(fill, layout.size()) };
+            // SAFETY: `start` is valid for `size` bytes.
+            unsafe { start.write_bytes(fill, size) };
         }
-        let block = PoolBlock { tag, size };
-        self.blocks
-            .lock()
-            .unwrap()
-            .insert(memory as usize, (block, layout));
-        memory.cast()
+        let block = PoolBlock {
+            tag,
+            size,
+            allocated_by: self.freed.is_some().then(caller),
+        };
+        let mut blocks = self.blocks.lock().unwrap();
+        blocks.insert(start.addr(), (block, memory));
+        start.cast()
     }
 
     /// Frees a block. A `tag` of 0 is not compared.
     pub fn free(&self, memory: *mut c_void, tag: u32) {
-        let Some((block, layout)) = self.blocks.lock().unwrap().remove(&(memory as usize)) else {
+        let Some((block, kept)) = self.blocks.lock().unwrap().remove(&memory.addr()) else {
+            let known = match self.freed_at(memory.addr()) {
+                Some(Fault::Freed(what) | Fault::Beside(what)) => what,
+                None => "was it freed before?".into(),
+            };
             bug_check!(
                 BAD_POOL_CALLER,
-                "{memory:p} is freed and is no block of pool; was it freed before?"
+                "{memory:p} is freed and is no block of pool: {known}"
             );
         };
         if tag != 0 && tag != block.tag {
@@ -112,37 +153,97 @@ impl Pool {
                 TagText(tag)
             );
         }
-        // SAFETY: the block was live, and its owner gives it up.
-        unsafe {
-            memory
-                .cast::<u8>()
-                .write_bytes(FREED, layout.size().min(MARKED))
-        };
-        // SAFETY: allocated with this layout, and taken out of the map by this call alone.
-        unsafe { alloc::dealloc(memory.cast(), layout) };
+        match kept {
+            Memory::Heap(layout) => {
+                let memory = memory.cast::<u8>();
+                // SAFETY: the block was live, and its owner gives it up.
+                unsafe { memory.write_bytes(FREED, layout.size().min(MARKED)) };
+                // SAFETY: allocated with this layout, and taken out of the map by this call alone.
+                unsafe { alloc::dealloc(memory, layout) };
+            }
+            Memory::Special(special) => self.retire(block, special),
+        }
     }
 
-    /// The blocks allocated and not freed, those of the same tag and size together, with their
-    /// number.
-    pub fn live(&self) -> Vec<(PoolBlock, usize)> {
-        let mut live: HashMap<(u32, usize), usize> = HashMap::new();
-        for (block, _) in self.blocks.lock().unwrap().values() {
-            *live.entry((block.tag, block.size)).or_default() += 1;
+    /// Looks at a block of special pool that is freed, and keeps it out of use for a while.
+    fn retire(&self, block: PoolBlock, special: SpecialBlock) {
+        if let Some(at) = special.damage() {
+            bug_check!(
+                SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
+                "something was written at offset {at} of {block}, freed by {}",
+                caller()
+            );
         }
-        let mut live: Vec<_> = live
-            .into_iter()
-            .map(|((tag, size), count)| (PoolBlock { tag, size }, count))
-            .collect();
-        live.sort_by_key(|(block, _)| (block.tag, block.size));
-        live
+        special.retire();
+        let freed = Freed {
+            block,
+            freed_by: caller(),
+            special,
+        };
+        if let Some(kept) = &self.freed {
+            let mut kept = kept.lock().unwrap();
+            kept.push_back(freed);
+            if kept.len() > KEPT {
+                kept.pop_front();
+            }
+        }
     }
+
+    /// What special pool knows of `address`, which faulted.
+    pub(crate) fn fault(&self, address: usize) -> Option<Fault> {
+        // N.B. from a signal handler: the thread may hold the lock.
+        let blocks = self.blocks.try_lock().ok()?;
+        let live = blocks.iter().find_map(|(start, (block, memory))| {
+            let Memory::Special(special) = memory else {
+                return None;
+            };
+            special.reserves(address).then(|| {
+                let offset = address.wrapping_sub(*start) as isize;
+                Fault::Beside(format!("offset {offset} of {block}"))
+            })
+        });
+        drop(blocks);
+        live.or_else(|| self.freed_at(address))
+    }
+
+    /// The same, of the blocks that were freed.
+    fn freed_at(&self, address: usize) -> Option<Fault> {
+        let freed = self.freed.as_ref()?.try_lock().ok()?;
+        let freed = freed.iter().find(|freed| freed.special.reserves(address))?;
+        let offset = address.wrapping_sub(freed.special.start().addr()) as isize;
+        let Freed {
+            block, freed_by, ..
+        } = freed;
+        let text = format!("offset {offset} of {block}, freed by {freed_by}");
+        Some(Fault::Freed(text))
+    }
+
+    /// The blocks allocated and not freed, those that are alike together, with their number.
+    pub fn live(&self) -> Vec<(PoolBlock, usize)> {
+        let mut live: BTreeMap<PoolBlock, usize> = BTreeMap::new();
+        for (block, _) in self.blocks.lock().unwrap().values() {
+            *live.entry(block.clone()).or_default() += 1;
+        }
+        live.into_iter().collect()
+    }
+}
+
+/// Zeroed memory of the host's heap.
+fn heap(size: usize, alignment: usize) -> Option<(*mut u8, Layout)> {
+    let alignment = if size >= PAGE { PAGE } else { alignment };
+    let layout = Layout::from_size_align(size.max(1), alignment).ok()?;
+    // SAFETY: the layout is not of size zero.
+    let start = unsafe { alloc::alloc_zeroed(layout) };
+    (!start.is_null()).then_some((start, layout))
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for (memory, (_, layout)) in self.blocks.get_mut().unwrap().drain() {
-            // SAFETY: allocated with this layout; the machine is gone, and its drivers with it.
-            unsafe { alloc::dealloc(memory as *mut u8, layout) };
+        for (start, (_, memory)) in self.blocks.get_mut().unwrap().drain() {
+            if let Memory::Heap(layout) = memory {
+                // SAFETY: allocated with this layout; the machine is gone, and its drivers with it.
+                unsafe { alloc::dealloc(start as *mut u8, layout) };
+            }
         }
     }
 }

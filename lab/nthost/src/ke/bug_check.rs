@@ -26,8 +26,11 @@ pub(crate) const SPIN_LOCK_ALREADY_OWNED: u32 = 0x0f;
 pub(crate) const SPIN_LOCK_NOT_OWNED: u32 = 0x10;
 pub(crate) const MULTIPLE_IRP_COMPLETE_REQUESTS: u32 = 0x44;
 pub(crate) const CANCEL_STATE_IN_COMPLETED_IRP: u32 = 0x48;
+pub(crate) const SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION: u32 = 0xc1;
 pub(crate) const BAD_POOL_CALLER: u32 = 0xc2;
 pub(crate) const DRIVER_VERIFIER_DETECTED_VIOLATION: u32 = 0xc4;
+pub(crate) const DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL: u32 = 0xd5;
+pub(crate) const DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION: u32 = 0xd6;
 pub(crate) const DRIVER_UNMAPPING_INVALID_VIEW: u32 = 0xd7;
 pub(crate) const DRIVER_RETURNED_HOLDING_CANCEL_LOCK: u32 = 0x11b;
 

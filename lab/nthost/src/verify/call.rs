@@ -46,12 +46,20 @@ impl Call<'_> {
         [rcx, rdx, r8, r9]
     }
 
-    /// Where the call returns to, for people: an image and an offset in it.
+    /// Where the call returns to, for people.
     pub(super) fn place(&self) -> String {
-        let at = self.return_address;
-        match Current::with(|current| current.kernel.modules.find(at)) {
-            Some(image) => format!("{}+{:#x}", image.name(), at - image.mapping().base()),
-            None => format!("{at:#x}"),
-        }
+        place(self.return_address)
+    }
+}
+
+/// An address in a driver, for people: an image and an offset in it.
+pub(super) fn place(address: usize) -> String {
+    let image = match Current::exists() {
+        true => Current::with(|current| current.kernel.modules.find(address)),
+        false => None,
+    };
+    match image {
+        Some(image) => format!("{}+{:#x}", image.name(), address - image.mapping().base()),
+        None => format!("{address:#x}"),
     }
 }

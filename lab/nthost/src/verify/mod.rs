@@ -11,6 +11,7 @@ pub(crate) mod boundary;
 mod call;
 #[cfg(test)]
 mod death;
+mod fault;
 mod faults;
 mod irql;
 
@@ -42,6 +43,7 @@ pub struct Verifier {
 
 impl Verifier {
     pub(crate) fn new() -> Verifier {
+        fault::watch();
         Verifier {
             watches: RwLock::new(vec![Arc::new(irql::Limits), Arc::new(arguments::Arguments)]),
         }

@@ -1,0 +1,147 @@
+//! Faults: a driver that touches memory which is not there stops the machine.
+
+use std::mem::{MaybeUninit, zeroed};
+use std::ptr;
+use std::sync::OnceLock;
+
+use super::call::place;
+use crate::Current;
+use crate::ex::pool::Fault;
+use crate::ke::bug_check;
+
+/// What handled the signal before.
+static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+
+/// Looks at every fault from now on, in the whole process.
+pub(super) fn watch() {
+    BEFORE.get_or_init(|| {
+        // SAFETY: an action of zeros is valid: the default one, with no flags.
+        let mut action: libc::sigaction = unsafe { zeroed() };
+        action.sa_sigaction = on_fault as *const () as usize;
+        // N.B. on the thread's own stack: an alternate one is too small to print from.
+        action.sa_flags = libc::SA_SIGINFO;
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: the action is valid, and `before` has room for one.
+        let set = unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, before.as_mut_ptr()) };
+        assert_eq!(set, 0, "SIGSEGV can be handled");
+        // SAFETY: a call that succeeds fills it.
+        unsafe { before.assume_init() }
+    });
+}
+
+/// Stops the machine if special pool knows the address; otherwise lets the handler before have the
+/// fault, which happens again.
+///
+/// N.B. what it calls takes locks and memory, which a signal handler may only do because the fault
+/// is one of driver code, which holds neither.
+unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the system passes what is known of the signal.
+    let info = unsafe { &*info };
+    // SAFETY: a fault has an address.
+    let address = unsafe { info.si_addr() }.addr();
+    let known = match Current::exists() {
+        true => Current::with(|current| current.kernel.pool.fault(address)),
+        false => None,
+    };
+    if let Some(fault) = known {
+        // SAFETY: with SA_SIGINFO the context is the interrupted thread's.
+        let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+        let at = registers[libc::REG_RIP as usize] as usize;
+        let at = place(at);
+        match fault {
+            Fault::Beside(what) => {
+                bug_check!(
+                    DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION,
+                    "{at} touches {what}"
+                )
+            }
+            Fault::Freed(what) => {
+                bug_check!(
+                    DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
+                    "{at} touches {what}"
+                )
+            }
+        }
+    }
+    let Some(before) = BEFORE.get() else { return };
+    // SAFETY: what the system said was the action.
+    unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ex::pool::POOL_FLAG_PAGED;
+    use crate::verify::boundary::import;
+    use crate::verify::death;
+    use std::mem::transmute;
+
+    type Allocate = unsafe extern "win64" fn(u64, usize, u32) -> *mut u8;
+    type Free = unsafe extern "win64" fn(*mut u8, u32);
+
+    const TAG: u32 = u32::from_le_bytes(*b"Ntw1");
+
+    fn allocate(size: usize) -> *mut u8 {
+        // SAFETY: the function's type.
+        let allocate = unsafe { transmute::<usize, Allocate>(import("ExAllocatePool2")) };
+        // SAFETY: whatever is asked for, it is refused or given.
+        unsafe { allocate(POOL_FLAG_PAGED, size, TAG) }
+    }
+
+    fn free(block: *mut u8) {
+        // SAFETY: the function's type.
+        let free = unsafe { transmute::<usize, Free>(import("ExFreePoolWithTag")) };
+        // SAFETY: a block of pool, or a breach that is stopped.
+        unsafe { free(block, TAG) };
+    }
+
+    #[test]
+    fn a_write_past_the_end_of_a_block_stops_the_machine() {
+        let printed = death::of(|| {
+            let block = allocate(48);
+            // SAFETY: it is not: this is the breach.
+            unsafe { block.wrapping_add(48).write_volatile(1) };
+        });
+        let named = "touches offset 48 of 48 bytes of pool tagged 'Ntw1', allocated by";
+        assert!(printed.contains("BEYOND_END_OF_ALLOCATION"), "{printed}");
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_read_of_a_block_that_was_freed_stops_the_machine() {
+        let printed = death::of(|| {
+            let block = allocate(48);
+            free(block);
+            // SAFETY: it is not: this is the breach.
+            unsafe { block.wrapping_add(8).read_volatile() };
+        });
+        assert!(printed.contains("IN_FREED_SPECIAL_POOL"), "{printed}");
+        assert!(printed.contains("offset 8 of 48 bytes"), "{printed}");
+        assert!(printed.contains("freed by"), "{printed}");
+    }
+
+    #[test]
+    fn a_write_before_the_start_of_a_block_shows_when_it_is_freed() {
+        let printed = death::of(|| {
+            let block = allocate(48);
+            // SAFETY: it is not: this is the breach.
+            unsafe { block.wrapping_sub(1).write_volatile(1) };
+            free(block);
+        });
+        assert!(
+            printed.contains("SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION"),
+            "{printed}"
+        );
+        assert!(printed.contains("offset -1 of 48 bytes"), "{printed}");
+    }
+
+    #[test]
+    fn a_second_free_names_the_first() {
+        let printed = death::of(|| {
+            let block = allocate(48);
+            free(block);
+            free(block);
+        });
+        assert!(printed.contains("BAD_POOL_CALLER"), "{printed}");
+        assert!(printed.contains("freed by"), "{printed}");
+    }
+}
