@@ -104,7 +104,7 @@ class Machine:
         return self.emulator.get_proc(module, name)
 
     def discard(self, section: str) -> int:
-        """Fills a section with breakpoints; how many bytes, 0 if the image has no such section."""
+        """Fills a section with breakpoints; how many bytes, 0 if there is none."""
         of_name = [s for s in self.image.sections if s.name == section]
         for found in of_name:
             address = self.image.image_base + found.virtual_address

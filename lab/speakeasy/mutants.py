@@ -34,8 +34,14 @@ class Mutant:
         thunk, of_other = self._import(name).struct_table, self._import(other).struct_table
         struct.pack_into("<Q", self.data, thunk.get_file_offset(), of_other.AddressOfData)
 
+    def _section(self, name: bytes) -> pefile.SectionStructure:
+        return next(s for s in self.pe.sections if s.Name.rstrip(b"\0") == name)
+
+    def rename_section(self, name: bytes, other: bytes) -> None:
+        struct.pack_into("8s", self.data, self._section(name).get_file_offset(), other)
+
     def protect(self, section: bytes) -> None:
-        header = next(s for s in self.pe.sections if s.Name.rstrip(b"\0") == section)
+        header = self._section(section)
         offset = header.get_field_absolute_offset("Characteristics")
         flags = header.Characteristics & ~IMAGE_SCN_MEM_WRITE
         struct.pack_into("<I", self.data, offset, flags)
@@ -52,6 +58,7 @@ MUTANTS: dict[str, Callable[[Mutant], None]] = {
     "int3 where the driver begins": Mutant.stop_at_entry,
     "an import that nobody has": lambda m: m.rename(b"ExAllocatePool2", b"ExAllocatePool9"),
     ".data cannot be written": lambda m: m.protect(b".data"),
+    "all code is discarded after load": lambda m: m.rename_section(b".text", b"INIT"),
     "a pointer is not relocated": Mutant.forget_relocation,
     "a reference is not taken": lambda m: m.call_instead(b"ObfReferenceObject", b"PsGetProcessId"),
     "a reference is not given back": lambda m: m.call_instead(

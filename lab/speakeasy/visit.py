@@ -60,7 +60,9 @@ class Visit:
 
     def discard_init(self) -> str:
         size = self.machine.discard("INIT")
-        return f"{size} bytes filled with int3" if size else "no such section"
+        if not size:
+            raise Stopped("there is no such section")
+        return f"{size} bytes filled with int3"
 
     def open(self) -> str:
         self.file, status = self.framework.open()
