@@ -1,20 +1,24 @@
 //! A loaded image: mapped, relocated, imports bound.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use super::symbols::Symbols;
 use super::{Layout, LoadError, Mapping};
 use crate::loader::layout::Section;
 
 /// A loaded image.
 #[derive(Debug)]
 pub struct Image {
+    path: PathBuf,
     name: String,
     mapping: Mapping,
     entry: usize,
     force_integrity: bool,
     sections: Vec<Section>,
     exports: BTreeMap<String, usize>,
+    symbols: OnceLock<Symbols>,
 }
 
 impl Image {
@@ -58,6 +62,7 @@ impl Image {
         let exports = std::mem::take(&mut layout.exports);
         let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Image {
+            path: path.into(),
             name: name.to_string_lossy().into_owned(),
             entry: base + layout.entry as usize,
             force_integrity: layout.force_integrity,
@@ -67,6 +72,7 @@ impl Image {
                 .map(|(name, at)| (name, base + at as usize))
                 .collect(),
             mapping,
+            symbols: OnceLock::new(),
         })
     }
 
@@ -93,6 +99,17 @@ impl Image {
     /// The address of an export.
     pub fn export(&self, name: &str) -> Option<usize> {
         self.exports.get(name).copied()
+    }
+
+    /// An address in it, for people: the image and the offset, and the function if the linker's map
+    /// lies beside the file.
+    pub(crate) fn describe(&self, address: usize) -> String {
+        let offset = address - self.mapping.base();
+        let symbols = self.symbols.get_or_init(|| Symbols::beside(&self.path));
+        match symbols.at(offset) {
+            Some(function) => format!("{}+{offset:#x} ({function})", self.name),
+            None => format!("{}+{offset:#x}", self.name),
+        }
     }
 
     /// Takes away what only initialisation needs. From here on such code faults when called.

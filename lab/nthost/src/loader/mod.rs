@@ -7,6 +7,7 @@ mod image;
 mod layout;
 mod mapping;
 mod modules;
+mod symbols;
 
 use std::fmt::Write as _;
 use std::io;

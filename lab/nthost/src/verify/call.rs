@@ -52,14 +52,14 @@ impl Call<'_> {
     }
 }
 
-/// An address in a driver, for people: an image and an offset in it.
+/// An address in a driver, for people: the image, the offset in it, and the function.
 pub(super) fn place(address: usize) -> String {
     let image = match Current::exists() {
         true => Current::with(|current| current.kernel.modules.find(address)),
         false => None,
     };
     match image {
-        Some(image) => format!("{}+{:#x}", image.name(), address - image.mapping().base()),
+        Some(image) => image.describe(address),
         None => format!("{address:#x}"),
     }
 }
