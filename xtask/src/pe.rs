@@ -73,7 +73,7 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
         &toolchain.lld,
     );
     set(&mut cargo, "profile.release.lto", "fat");
-    reproducible(&mut cargo);
+    without_traces(&mut cargo);
     set(&mut cargo, "resolver.lockfile-path", &lock_file()?);
     cargo.arg("-Zlockfile-path");
 
@@ -91,11 +91,13 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
     Ok(cargo)
 }
 
-/// The same sources give the same bytes, wherever they lie: nothing in an image says where or when
-/// it was built, and its checksum is right.
-fn reproducible(cargo: &mut Command) {
+/// Nothing in an image says where or when it was built, and its checksum is right.
+/// N.B. One thing still follows the place: the PDB names what the linker read, by path, and the
+/// image has a hash of the PDB, to match them. Time stamp and checksum change with that hash.
+fn without_traces(cargo: &mut Command) {
     set(cargo, "profile.release.trim-paths", "object");
     cargo.arg("-Ztrim-paths");
+    // With /Brepro time stamps are hashes.
     let flags = "['-Clink-arg=/Brepro', '-Clink-arg=/RELEASE']";
     cargo.arg("--config");
     cargo.arg(format!("target.{TARGET}.rustflags={flags}"));
