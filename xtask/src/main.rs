@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod command;
 mod demo;
+mod emulate;
 mod kit;
 mod pe;
 mod setup;
@@ -26,6 +27,7 @@ Usage: cargo xtask COMMAND
   test              build, then run every test
   clippy            lint every crate
   bench             run the benchmarks
+  emulate           run the driver in an emulator that is not the lab's
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
 
@@ -39,6 +41,7 @@ enum Task {
     Test,
     Clippy,
     Bench,
+    Emulate,
     Demo(demo::Options),
     Help,
 }
@@ -75,6 +78,7 @@ fn parse() -> Result<Task> {
             "test" => Task::Test,
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
+            "emulate" => Task::Emulate,
             "demo" => Task::Demo(demo::Options::default()),
             other => bail!("there is no task {other:?}"),
         },
@@ -113,6 +117,7 @@ fn run(task: Task) -> Result<String> {
         Task::Test => check::test()?,
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
+        Task::Emulate => emulate::run()?,
         Task::Demo(options) => demo::run(&options)?,
     }
     Ok(String::new())
