@@ -9,6 +9,7 @@ pub mod machine;
 pub mod mapped;
 pub mod raw;
 pub mod recording;
+pub mod turmoil;
 pub mod verify;
 pub mod watchdog;
 pub mod watcher;

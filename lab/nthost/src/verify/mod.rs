@@ -11,6 +11,7 @@ pub(crate) mod boundary;
 mod call;
 #[cfg(test)]
 mod death;
+mod delays;
 mod fault;
 mod faults;
 mod irql;
@@ -18,6 +19,7 @@ mod irql;
 use std::sync::{Arc, RwLock};
 
 pub use call::Call;
+pub use delays::Delays;
 pub use faults::{Fault, Faults, Site};
 
 /// What becomes of a call.
