@@ -187,8 +187,15 @@ impl FileHandle {
             is_32_bit: client.process.wow64 == Some(true),
         };
         let device = file.device().clone();
+        // The requester's own: whoever completes the request and closes the handle meanwhile does
+        // not take the driver from under this thread.
+        let held = file.clone();
         let packet = Packet::new(info, Some(file), location, buffers, on_complete);
-        let status = client.enter(|| dispatch::send(&client.kernel, &device, &packet));
+        let status = client.enter(|| {
+            let status = dispatch::send(&client.kernel, &device, &packet);
+            drop(held);
+            status
+        });
         if status == STATUS_PENDING {
             let mut pending = client.pending.lock().unwrap();
             pending.retain(|packet| !packet.is_complete());
