@@ -20,6 +20,7 @@ const PORTABLE: &[&str] = &[
 ];
 
 const BENCHES: &str = "ntwatch-benches";
+const TESTS: &str = "ntwatch-tests";
 
 /// Crates of the lab that are not default members: one is built for Windows, too, the other holds
 /// the kit and the images to what Microsoft says and needs both.
@@ -98,6 +99,32 @@ impl Lab {
         cargo.env("NTWATCH_WDK_BINDINGS", &self.bindings);
         cargo
     }
+}
+
+/// Which rounds of racing threads to run.
+pub(crate) struct Stress {
+    /// For how long.
+    pub(crate) minutes: u64,
+    /// The first one.
+    pub(crate) seed: u64,
+}
+
+impl Default for Stress {
+    fn default() -> Self {
+        Self {
+            minutes: 1,
+            seed: 0,
+        }
+    }
+}
+
+/// Has threads race for the driver.
+pub(crate) fn stress(options: &Stress) -> Result<()> {
+    let lab = Lab::build()?;
+    let mut stress = lab.cargo("test");
+    stress.args(["-p", TESTS, "--test", "stress"]);
+    stress.env("NTWATCH_SEED", options.seed.to_string());
+    run(stress.env("NTWATCH_STRESS_MINUTES", options.minutes.to_string()))
 }
 
 /// Runs the benchmarks.

@@ -27,6 +27,8 @@ Usage: cargo xtask COMMAND
   test              build, then run every test
   clippy            lint every crate
   bench             run the benchmarks
+  stress [--minutes N] [--seed S]
+                    have threads race for the driver, round by round from a seed
   emulate           run the driver in an emulator that is not the lab's
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -42,6 +44,7 @@ enum Task {
     Clippy,
     Bench,
     Emulate,
+    Stress(check::Stress),
     Demo(demo::Options),
     Help,
 }
@@ -79,6 +82,7 @@ fn parse() -> Result<Task> {
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
+            "stress" => Task::Stress(check::Stress::default()),
             "demo" => Task::Demo(demo::Options::default()),
             other => bail!("there is no task {other:?}"),
         },
@@ -90,6 +94,12 @@ fn parse() -> Result<Task> {
             (Task::Build { json, .. }, Long("json")) => *json = true,
             (Task::Build { image, .. }, Value(name)) if name == "driver" => *image = Some("driver"),
             (Task::Build { image, .. }, Value(name)) if name == "wdfldr" => *image = Some("wdfldr"),
+            (Task::Stress(options), Long("minutes")) => {
+                options.minutes = arguments.value()?.parse().context("--minutes")?;
+            }
+            (Task::Stress(options), Long("seed")) => {
+                options.seed = arguments.value()?.parse().context("--seed")?;
+            }
             (Task::Demo(options), Long("seconds")) => {
                 options.seconds = arguments.value()?.parse().context("--seconds")?;
             }
@@ -118,6 +128,7 @@ fn run(task: Task) -> Result<String> {
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,
+        Task::Stress(options) => check::stress(&options)?,
         Task::Demo(options) => demo::run(&options)?,
     }
     Ok(String::new())
