@@ -7,7 +7,7 @@ use ntwatch_tests::turmoil::{Trouble, round};
 use ntwatch_tests::watchdog::watched;
 use std::time::{Duration, Instant};
 
-const ROUNDS: u64 = 1000;
+const ROUNDS: u64 = 500;
 
 #[test]
 fn threads_that_race_leave_the_account_right_and_nothing_behind() {
