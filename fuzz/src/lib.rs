@@ -1,5 +1,5 @@
-//! Hostile inputs: to the client from the driver, to the driver's parser from clients, to the lab
-//! from files.
+//! Hostile inputs: to the driver from user mode, to the client from the driver, to the lab from
+//! files.
 //!
 //! A [`target`] takes an input and panics if the product did wrong. A [`campaign`] feeds it with
 //! what is kept in `corpus/`, with sound inputs that are made on the spot, and with descendants of
@@ -18,6 +18,8 @@
 //!     cargo test --release --target x86_64-unknown-linux-gnu --target-dir target/fuzz \
 //!     -p ntwatch-fuzz
 //! ```
+//!
+//! `ntwatch.sys` is the shipped file and counts nothing; what it asks of nthost is counted.
 #![deny(unsafe_code)]
 
 mod bytes;

@@ -3,7 +3,9 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use ntwatch_fuzz::Campaign;
 use ntwatch_fuzz::target::Target;
-use ntwatch_fuzz::targets::{ConfigureInput, Loader, MappedRing, Recordings, Records};
+use ntwatch_fuzz::targets::{
+    ConfigureInput, Loader, MappedRing, Recordings, Records, Requests, RingWord,
+};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
         trial::<MappedRing>(),
         trial::<Loader>(),
         trial::<Recordings>(),
+        trial::<RingWord>(),
+        trial::<Requests>(),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -7,7 +7,7 @@ use crate::bytes::Bytes;
 use crate::target::Target;
 use ntwatch_client::Way;
 use ntwatch_protocol::reader::{self, Record};
-use ntwatch_protocol::record::RECORD_ALIGN;
+use ntwatch_protocol::record::{RECORD_ALIGN, Span};
 use ntwatch_protocol::wide::Wide;
 
 /// Records that are taken lie inside, end where they say, and say the same when they are written
@@ -35,6 +35,14 @@ impl Target for Records {
             };
             end += record.header().size as usize;
             assert!(end <= input.len() && end.is_multiple_of(RECORD_ALIGN));
+            for (span, text) in spans(&record) {
+                let there = (span != Span::ABSENT).then_some(span.len as usize);
+                assert_eq!(
+                    text.map(<[u8]>::len),
+                    there,
+                    "a span that leaves its record"
+                );
+            }
             if let Some(again) = write_again(&record) {
                 let read = reader::Records::new(&again).next().expect("a record");
                 let read = read.expect("what is written can be read");
@@ -71,16 +79,21 @@ fn write_again(record: &Record<'_>) -> Option<Vec<u8>> {
 
 /// What the spans of a record point at.
 fn texts<'a>(record: &Record<'a>) -> Vec<Option<&'a [u8]>> {
+    spans(record).into_iter().map(|(_, text)| text).collect()
+}
+
+/// The spans of a record, and what each points at.
+fn spans<'a>(record: &Record<'a>) -> Vec<(Span, Option<&'a [u8]>)> {
     let bytes = |text: Option<Wide<'a>>| text.map(Wide::as_bytes);
     match record {
         Record::ProcessStart(view) => vec![
-            bytes(view.image_name()),
-            bytes(view.image_path()),
-            bytes(view.command_line()),
-            view.user(),
+            (view.image_name, bytes(view.image_name())),
+            (view.image_path, bytes(view.image_path())),
+            (view.command_line, bytes(view.command_line())),
+            (view.user, view.user()),
         ],
-        Record::ProcessExit(view) => vec![bytes(view.image())],
-        Record::ImageLoad(view) => vec![bytes(view.name())],
+        Record::ProcessExit(view) => vec![(view.image, bytes(view.image()))],
+        Record::ImageLoad(view) => vec![(view.name, bytes(view.name()))],
         _ => Vec::new(),
     }
 }
