@@ -1,6 +1,6 @@
 //! Tests, lints and benchmarks.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{ffi::OsStr, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 
@@ -8,6 +8,7 @@ use crate::{
     build,
     command::{cargo, run, workspace},
     pe,
+    verify::{self, Depth},
 };
 
 /// The crates that do not need the lab.
@@ -19,34 +20,51 @@ const PORTABLE: &[&str] = &[
     "xtask",
 ];
 
-const BENCHES: &str = "ntwatch-benches";
-const TESTS: &str = "ntwatch-tests";
+/// The lab's own crates, for Linux.
+const LAB: &[&str] = &["nthost", "ntwatch-lab-figures", "ntwatch-lab-link"];
 
 /// Crates of the lab that are not default members: one is built for Windows, too, the other holds
 /// the kit and the images to what Microsoft says and needs both.
-const LAB: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
+const APART: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
+
+const BENCHES: &str = "ntwatch-benches";
+const TESTS: &str = "ntwatch-tests";
+
+/// Test programs that are checks of their own, and not of the suite.
+const CHECKS: &[&str] = &["faults", "stress"];
 
 /// Builds everything and runs every test.
 pub(crate) fn test() -> Result<()> {
     if cfg!(windows) {
         build::all()?;
         run(cargo().arg("test").args(packages(PORTABLE)))?;
-        return loom();
+        return run(&mut loom());
     }
     let lab = Lab::build()?;
-    run(lab.cargo("test").arg("--no-fail-fast"))?;
-    run(lab.cargo("test").arg("--no-fail-fast").args(packages(LAB)))?;
-    loom()
+    let mut own = lab.cargo("test");
+    run(own
+        .arg("--no-fail-fast")
+        .args(packages(PORTABLE))
+        .args(packages(LAB)))?;
+    run(lab.cargo("test").args(["-p", "wdfldr"]))?;
+    run(&mut lab.suite()?)?;
+    verify::run(&lab, Depth::Short)
+}
+
+/// Builds everything and verifies the driver.
+pub(crate) fn verify() -> Result<()> {
+    verify::run(&Lab::build()?, Depth::Whole)
 }
 
 /// Explores the orderings of what is lock-free: a build of its own, with loom's atomics.
-fn loom() -> Result<()> {
+pub(crate) fn loom() -> Command {
     let mut loom = cargo();
     loom.args(["test", "--release", "--test", "loom"]);
     loom.args(packages(&["ntwatch-ring", "ntwatch-engine"]));
     loom.arg("--target-dir")
         .arg(workspace().join("target/loom"));
-    run(loom.env("RUSTFLAGS", "--cfg loom"))
+    loom.env("RUSTFLAGS", "--cfg loom");
+    loom
 }
 
 /// Lints every crate.
@@ -64,7 +82,7 @@ pub(crate) fn clippy() -> Result<()> {
     run(lab
         .cargo("clippy")
         .arg("--all-targets")
-        .args(packages(LAB))
+        .args(packages(APART))
         .args(STRICT))?;
     let mut wdk_build = cargo();
     wdk_build
@@ -78,7 +96,7 @@ pub(crate) fn clippy() -> Result<()> {
 }
 
 /// The lab as tests find it.
-struct Lab {
+pub(crate) struct Lab {
     /// The file with the paths of all that is built.
     paths: PathBuf,
     bindings: PathBuf,
@@ -93,11 +111,35 @@ impl Lab {
         Ok(Self { paths, bindings })
     }
 
-    fn cargo(&self, subcommand: &str) -> Command {
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut cargo = cargo();
         cargo.arg(subcommand).env("NTWATCH_LAB", &self.paths);
         cargo.env("NTWATCH_WDK_BINDINGS", &self.bindings);
         cargo
+    }
+
+    /// Runs one test program of those that drive a machine.
+    pub(crate) fn test(&self, program: &str) -> Command {
+        let mut test = self.cargo("test");
+        test.args(["-p", TESTS, "--test", program]);
+        test
+    }
+
+    /// Runs all of them but those that are checks of their own.
+    pub(crate) fn suite(&self) -> Result<Command> {
+        let room = workspace().join("tests/tests");
+        let mut suite = self.cargo("test");
+        suite.args(["--no-fail-fast", "-p", TESTS, "--lib"]);
+        for entry in fs::read_dir(&room).with_context(|| room.display().to_string())? {
+            let path = entry?.path();
+            let is_program =
+                path.extension() == Some(OsStr::new("rs")) || path.join("main.rs").exists();
+            let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+            if is_program && !CHECKS.contains(&name) {
+                suite.args(["--test", name]);
+            }
+        }
+        Ok(suite)
     }
 }
 
@@ -120,9 +162,7 @@ impl Default for Stress {
 
 /// Has threads race for the driver.
 pub(crate) fn stress(options: &Stress) -> Result<()> {
-    let lab = Lab::build()?;
-    let mut stress = lab.cargo("test");
-    stress.args(["-p", TESTS, "--test", "stress"]);
+    let mut stress = Lab::build()?.test("stress");
     stress.env("NTWATCH_SEED", options.seed.to_string());
     run(stress.env("NTWATCH_STRESS_MINUTES", options.minutes.to_string()))
 }

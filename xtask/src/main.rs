@@ -12,6 +12,7 @@ mod kit;
 mod pe;
 mod setup;
 mod toolchain;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ Usage: cargo xtask COMMAND
                     build the driver and what runs it, or one image for the lab;
                     --json prints where they are
   test              build, then run every test
+  verify            run all that looks for what is wrong with the driver, and print a table;
+                    `test` runs a shorter form
   clippy            lint every crate
   bench             run the benchmarks
   stress [--minutes N] [--seed S]
@@ -41,6 +44,7 @@ enum Task {
         image: Option<&'static str>,
     },
     Test,
+    Verify,
     Clippy,
     Bench,
     Emulate,
@@ -79,6 +83,7 @@ fn parse() -> Result<Task> {
                 image: None,
             },
             "test" => Task::Test,
+            "verify" => Task::Verify,
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
@@ -125,6 +130,7 @@ fn run(task: Task) -> Result<String> {
             });
         }
         Task::Test => check::test()?,
+        Task::Verify => check::verify()?,
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,
