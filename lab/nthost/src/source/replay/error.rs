@@ -39,6 +39,32 @@ pub enum ReplayError {
         /// What is wrong there.
         reason: String,
     },
+    /// A line that is longer than any event.
+    #[error(
+        "the recording {} has a line {line} of more than {limit} bytes, which no event has; \
+         give JSON lines, one event in each",
+        .path.display()
+    )]
+    LongLine {
+        /// The file, and the member if it is an archive.
+        path: PathBuf,
+        /// Its number.
+        line: u64,
+        /// How many bytes are taken.
+        limit: u64,
+    },
+    /// More than is taken at once.
+    #[error(
+        "the recording {} has more than {limit} bytes, unpacked; \
+         export a shorter time, or give it as JSON lines outside of an archive",
+        .path.display()
+    )]
+    TooLarge {
+        /// The file, and the member if it is an archive.
+        path: PathBuf,
+        /// How many bytes are taken.
+        limit: u64,
+    },
     /// A process event lacks what makes it one.
     #[error(
         "the recording {} has a process event without {field} at {place}; \

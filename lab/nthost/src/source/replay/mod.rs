@@ -28,6 +28,7 @@ pub use plan::{LeftOut, Plan, Process, Step};
 pub use play::{Player, Speed};
 
 use gather::Planner;
+use read::Limits;
 use std::path::Path;
 
 /// A recording of one host, read whole: what is wrong with a file shows before anything runs.
@@ -44,12 +45,20 @@ impl Recording {
     /// in any case.
     ///
     /// # Errors
-    /// When the file cannot be read to its end, has no Sysmon events, or is of several hosts and
-    /// none was chosen.
+    /// When the file cannot be read to its end or is too large, has no Sysmon events, or is of
+    /// several hosts and none was chosen.
     pub fn open(path: &Path, host: Option<&str>) -> Result<Recording, ReplayError> {
+        Recording::open_within(Limits::USUAL, path, host)
+    }
+
+    fn open_within(
+        limits: Limits,
+        path: &Path,
+        host: Option<&str>,
+    ) -> Result<Recording, ReplayError> {
         let mut hosts: Vec<String> = Vec::new();
         let mut planner = Planner::default();
-        read::read(path, &mut |event, place| {
+        read::read(path, limits, &mut |event, place| {
             if !hosts.iter().any(|h| h.eq_ignore_ascii_case(&event.host)) {
                 hosts.push(event.host.clone());
             }

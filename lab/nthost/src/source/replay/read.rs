@@ -4,7 +4,7 @@ use super::error::ReplayError;
 use super::event::SysmonEvent;
 use evtx::{EvtxParser, HeaderFlags, ParserSettings};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, Take};
 use std::path::Path;
 
 /// Where an event stands: the file (and member of an archive), and the place in it.
@@ -36,8 +36,26 @@ const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
 const EVTX_HEADER: u64 = 4096;
 const EVTX_CHUNK: u64 = 65536;
 
+/// How much of a recording is taken at once, in bytes: no file can make this program use up the
+/// machine's memory, however small it is packed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Of a line. Windows lets no command line be longer than 64 KiB.
+    pub(super) line: u64,
+    /// Of an EVTX file, and of what an archive unpacks to, member by member.
+    pub(super) file: u64,
+}
+
+impl Limits {
+    /// Ten times what known recordings have.
+    pub(super) const USUAL: Limits = Limits {
+        line: 4 << 20,
+        file: 1 << 30,
+    };
+}
+
 /// Calls `each` for every Sysmon event of the recording.
-pub(super) fn read(path: &Path, each: &mut Each<'_>) -> Result<(), ReplayError> {
+pub(super) fn read(path: &Path, limits: Limits, each: &mut Each<'_>) -> Result<(), ReplayError> {
     let failed = |source| ReplayError::Read {
         path: path.into(),
         source,
@@ -50,17 +68,54 @@ pub(super) fn read(path: &Path, each: &mut Each<'_>) -> Result<(), ReplayError> 
         .map_err(failed)?;
     file.rewind().map_err(failed)?;
     if magic.starts_with(ZIP_MAGIC) {
-        read_archive(path, file, each)
+        read_archive(path, file, limits, each)
     } else if magic.starts_with(EVTX_MAGIC) {
         let mut log = Vec::new();
-        file.read_to_end(&mut log).map_err(failed)?;
+        let mut whole = Capped::new(file, limits.file);
+        whole.read_to_end(&mut log).map_err(failed)?;
+        whole.check(path)?;
         read_evtx(path, log, each)
     } else {
-        read_lines(path, BufReader::new(file), each)
+        read_lines(path, BufReader::new(file), limits, each)
     }
 }
 
-fn read_archive(path: &Path, file: File, each: &mut Each<'_>) -> Result<(), ReplayError> {
+/// Ends as if the file did at a limit, and tells afterwards.
+struct Capped<R> {
+    from: Take<R>,
+    limit: u64,
+}
+
+impl<R: Read> Capped<R> {
+    fn new(from: R, limit: u64) -> Self {
+        // One byte more, to see that there is more.
+        let from = from.take(limit + 1);
+        Self { from, limit }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ReplayError> {
+        if self.from.limit() > 0 {
+            return Ok(());
+        }
+        Err(ReplayError::TooLarge {
+            path: path.into(),
+            limit: self.limit,
+        })
+    }
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.from.read(buffer)
+    }
+}
+
+fn read_archive(
+    path: &Path,
+    file: File,
+    limits: Limits,
+    each: &mut Each<'_>,
+) -> Result<(), ReplayError> {
     let mut archive =
         zip::ZipArchive::new(BufReader::new(file)).map_err(|e| ReplayError::Damaged {
             path: path.into(),
@@ -74,14 +129,22 @@ fn read_archive(path: &Path, file: File, each: &mut Each<'_>) -> Result<(), Repl
             kind: "member",
             number: index as u64 + 1,
         };
-        let mut member = archive.by_index(index).map_err(|e| place.damaged(e))?;
+        let member = archive.by_index(index).map_err(|e| place.damaged(e))?;
         let inside = path.join(member.name());
+        let is_file = member.is_file();
+        let mut member = Capped::new(member, limits.file);
         match inside.extension().and_then(|e| e.to_str()) {
-            _ if !member.is_file() => continue,
-            Some("json" | "jsonl" | "ndjson") => read_lines(&inside, BufReader::new(member), each)?,
+            _ if !is_file => continue,
+            Some("json" | "jsonl" | "ndjson") => {
+                let read = read_lines(&inside, BufReader::new(&mut member), limits, each);
+                // Says more than that its last line is cut off.
+                member.check(&inside)?;
+                read?;
+            }
             Some("evtx") => {
                 let mut log = Vec::new();
                 member.read_to_end(&mut log).map_err(|e| place.damaged(e))?;
+                member.check(&inside)?;
                 read_evtx(&inside, log, each)?;
             }
             _ => continue,
@@ -97,7 +160,12 @@ fn read_archive(path: &Path, file: File, each: &mut Each<'_>) -> Result<(), Repl
     Ok(())
 }
 
-fn read_lines(path: &Path, mut from: impl BufRead, each: &mut Each<'_>) -> Result<(), ReplayError> {
+fn read_lines(
+    path: &Path,
+    mut from: impl BufRead,
+    limits: Limits,
+    each: &mut Each<'_>,
+) -> Result<(), ReplayError> {
     let mut line = Vec::new();
     let mut place = Place {
         path,
@@ -109,12 +177,20 @@ fn read_lines(path: &Path, mut from: impl BufRead, each: &mut Each<'_>) -> Resul
         place.number += 1;
         line.clear();
         // In an archive this is also where a damaged member shows.
-        if from
+        let read = from
+            .by_ref()
+            .take(limits.line + 1)
             .read_until(b'\n', &mut line)
-            .map_err(|e| place.damaged(e))?
-            == 0
-        {
+            .map_err(|e| place.damaged(e))?;
+        if read == 0 {
             break;
+        }
+        if read as u64 > limits.line {
+            return Err(ReplayError::LongLine {
+                path: path.into(),
+                line: place.number,
+                limit: limits.line,
+            });
         }
         let json = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
         if json.trim_ascii().is_empty() {

@@ -61,6 +61,14 @@ fn what_is_no_recording_is_refused_for_what_it_is() {
     );
 }
 
+fn zipped(member: &str, content: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file(member, zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(content).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
 #[test]
 fn an_archive_is_read_as_what_is_inside() {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -75,6 +83,39 @@ fn an_archive_is_read_as_what_is_inside() {
 }
 
 proptest! {
+    #[test]
+    fn a_line_is_taken_up_to_its_limit(limit in 0_u64..600, packed: bool) {
+        let line = start(1, 9, 100, (7, 50));
+        let (name, content) = match packed {
+            true => ("line.zip", zipped("line.json", line.as_bytes())),
+            false => ("line.json", line.clone().into_bytes()),
+        };
+        let file = TempFile::new(name, &content);
+        let limits = Limits { line: limit, ..Limits::USUAL };
+        let fits = line.len() as u64 <= limit;
+        match Recording::open_within(limits, &file.0, None) {
+            Ok(_) => prop_assert!(fits),
+            Err(error) => {
+                let expected = format!("line 1 of more than {limit} bytes");
+                prop_assert!(!fits && error.to_string().contains(&expected), "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_is_taken_up_to_its_limit(limit in 0_u64..1200) {
+        let lines = start(1, 9, 100, (7, 50)) + &exit(2, 1, 9, 100);
+        for member in ["log.json", "log.evtx"] {
+            let file = TempFile::new("log.zip", &zipped(member, lines.as_bytes()));
+            let limits = Limits { file: limit, ..Limits::USUAL };
+            let fits = lines.len() as u64 <= limit;
+            let read = Recording::open_within(limits, &file.0, None).map_err(|e| e.to_string());
+            let expected = format!("has more than {limit} bytes");
+            let refused = read.as_ref().is_err_and(|e| e.contains(&expected) && e.contains(member));
+            prop_assert_eq!(refused, !fits, "{:?}", read);
+        }
+    }
+
     #[test]
     fn rubbish_is_an_error_and_never_a_crash(
         kind in prop::sample::select(vec![&b""[..], b"{\"EventID\":", b"PK\x03\x04", b"ElfFile\0"]),
