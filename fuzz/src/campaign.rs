@@ -47,7 +47,7 @@ impl Campaign {
     }
 
     /// Feeds `T` with its corpus, its seeds and what descends from both. What is being tried lies
-    /// in `dir`. Gives what was done, in words.
+    /// in `dir`. Gives what was done, in words, and tells how many inputs there were.
     ///
     /// # Errors
     /// What the target did to an input, and where that input is.
@@ -76,6 +76,8 @@ impl Campaign {
                 known.push(input);
             }
         }
+        let inputs = format!("hostile inputs: {}", T::NAME);
+        ntwatch_lab_figures::tell(&inputs, kept as u64 + tried, "inputs");
         let found = known.len() - kept;
         let seed = self.seed;
         Ok(match coverage::reached() {

@@ -1,4 +1,4 @@
-//! A machine on which the shipped driver runs, beside sessions that mind their own business.
+//! A machine that verifies, on which the shipped driver runs beside sessions that mind their own business.
 
 use mutatis::Mutate;
 use nthost::Kernel;
@@ -9,7 +9,8 @@ use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::reader::Records;
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_counts, assert_counts_every_open};
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{boot, everything, live_and_die, load, settled, stats, unload};
+use ntwatch_tests::machine::{everything, live_and_die, load, settled, stats, unload};
+use ntwatch_tests::verify::boot;
 use ntwatch_tests::watcher::{Transport, Watcher};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Who takes what others made.
 
 mod configure;
+mod evtx;
 mod fake;
 mod ioctl;
 mod loader;

@@ -1,5 +1,6 @@
 //! Recordings of Sysmon, as nthost reads them.
 
+use super::evtx::{self, Content, Element};
 use crate::bytes::Bytes;
 use crate::memory::peak_of;
 use crate::target::Target;
@@ -12,6 +13,9 @@ use zip::write::SimpleFileOptions;
 /// make of one, and these.
 const PER_BYTE: usize = 4096;
 const ALWAYS: usize = 4 << 20;
+
+/// One of the hosts in the recordings that inputs descend from.
+const HOST: &str = "DESK.lab.example";
 
 /// A file is read whole, or refused in words, in memory that its size bounds.
 pub enum Recordings {}
@@ -28,7 +32,15 @@ impl Target for Recordings {
             .flatten()
             .copied()
             .collect();
-        vec![Bytes(zipped(&few)), Bytes(few), Bytes(lines.to_vec())]
+        let log = log();
+        let inputs = [
+            zipped("fuzz.json", &few),
+            zipped("fuzz.evtx", &log),
+            log,
+            few,
+            lines.to_vec(),
+        ];
+        inputs.map(Bytes).into()
     }
 
     fn run(Bytes(file): &Bytes) {
@@ -38,7 +50,7 @@ impl Target for Recordings {
         let (read, memory) = peak_of(|| {
             // Some of these recordings are of two hosts.
             let all = Recording::open(&path, None);
-            let one = Recording::open(&path, Some("DESK.lab.example"));
+            let one = Recording::open(&path, Some(HOST));
             [all, one].map(|recording| recording.map_err(|e| e.to_string()))
         });
         let most = PER_BYTE * file.len() + ALWAYS;
@@ -53,10 +65,80 @@ impl Target for Recordings {
     }
 }
 
-fn zipped(lines: &[u8]) -> Vec<u8> {
+fn zipped(member: &str, content: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default();
-    zip.start_file("fuzz.json", options).expect("a member");
-    zip.write_all(lines).expect("a member");
+    zip.start_file(member, options).expect("a member");
+    zip.write_all(content).expect("a member");
     zip.finish().expect("an archive").into_inner()
+}
+
+/// A log in which a process starts, opens another and exits.
+fn log() -> Vec<u8> {
+    const PARENT: &str = "{42c2e005-e3b4-5f80-0700-000000000400}";
+    const CHILD: &str = "{42c2e005-e3b5-5f80-0900-000000000400}";
+    let actor = ("SourceProcessGUID", CHILD);
+    evtx::log(&[
+        event(
+            "1",
+            &[
+                ("UtcTime", "2020-10-09 22:27:01.000"),
+                ("ProcessGuid", CHILD),
+                ("ProcessId", "100"),
+                ("Image", r"C:\a.exe"),
+                ("CommandLine", "a -b"),
+                ("ParentProcessGuid", PARENT),
+                ("ParentProcessId", "52"),
+            ],
+        ),
+        event(
+            "10",
+            &[
+                actor,
+                ("SourceProcessId", "100"),
+                ("TargetProcessGUID", PARENT),
+                ("TargetProcessId", "52"),
+                ("GrantedAccess", "0x1010"),
+            ],
+        ),
+        event("5", &[("ProcessGuid", CHILD), ("ProcessId", "100")]),
+    ])
+}
+
+/// An event of Sysmon's, with these data.
+fn event<'a>(id: &'a str, data: &[(&'a str, &'a str)]) -> Element<'a> {
+    let element = |name, attribute, content| Element {
+        name,
+        attribute,
+        content,
+    };
+    let plain = |name, text| element(name, None, Content::Text(text));
+    let holder = |name, elements| element(name, None, Content::Elements(elements));
+    let provider = Some(("Name", "Microsoft-Windows-Sysmon"));
+    let system = vec![
+        element("Provider", provider, Content::Elements(Vec::new())),
+        plain("EventID", id),
+        plain("Computer", HOST),
+    ];
+    let datum = |&(name, text)| element("Data", Some(("Name", name)), Content::Text(text));
+    let data = data.iter().map(datum).collect();
+    let inside = vec![holder("System", system), holder("EventData", data)];
+    holder("Event", inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_inputs_descend_from_are_recordings() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("seed");
+        for (number, Bytes(seed)) in Recordings::seeds().iter().enumerate() {
+            std::fs::write(&path, seed).expect("a file");
+            let read = Recording::open(&path, Some(HOST));
+            let recording = read.unwrap_or_else(|e| panic!("seed {number}: {e}"));
+            assert!(!recording.plan.steps.is_empty(), "seed {number}");
+        }
+    }
 }
