@@ -20,6 +20,7 @@
 #![allow(non_snake_case, non_upper_case_globals)]
 
 pub mod cm;
+mod coverage;
 pub mod ex;
 pub mod exports;
 pub mod io;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::symbols::Symbols;
 use super::{Layout, LoadError, Mapping};
+use crate::coverage::{self, Breakpoints};
 use crate::loader::layout::Section;
 
 /// A loaded image.
@@ -13,6 +14,8 @@ use crate::loader::layout::Section;
 pub struct Image {
     path: PathBuf,
     name: String,
+    /// Before the mapping goes.
+    _breakpoints: Option<Breakpoints>,
     mapping: Mapping,
     entry: usize,
     force_integrity: bool,
@@ -61,9 +64,11 @@ impl Image {
         let base = mapping.base();
         let exports = std::mem::take(&mut layout.exports);
         let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy().into_owned();
         Ok(Image {
             path: path.into(),
-            name: name.to_string_lossy().into_owned(),
+            _breakpoints: coverage::watch(&name, base, mapping.size()),
+            name,
             entry: base + layout.entry as usize,
             force_integrity: layout.force_integrity,
             sections: layout.sections,
