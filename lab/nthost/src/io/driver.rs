@@ -138,6 +138,11 @@ impl Driver {
         self.registry_path.as_nt()
     }
 
+    /// The address of what one of its images exports as `name`.
+    pub(crate) fn export(&self, name: &str) -> Option<usize> {
+        self.images.iter().find_map(|image| image.export(name))
+    }
+
     pub(super) fn images(&self) -> &[Arc<Image>] {
         &self.images
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use super::{Image, Layout, LoadError};
 use crate::exports::{self, Export};
-use crate::verify::boundary;
+use crate::verify::{boundary, framework};
 
 /// The images loaded in a machine.
 #[derive(Debug)]
@@ -48,7 +48,10 @@ impl Modules {
                 .iter()
                 .find(|image| image.name().eq_ignore_ascii_case(module));
             match library {
-                Some(library) => library.export(symbol),
+                Some(library) => {
+                    let interposed = self.verify.then(|| framework::interposed(symbol)).flatten();
+                    library.export(symbol).map(|own| interposed.unwrap_or(own))
+                }
                 None => self.kernel_export(module, symbol),
             }
         })?;

@@ -1,8 +1,8 @@
 //! The way from a driver's import to the function, by way of the verifier.
 //!
-//! Each function that is exported has a stub, made once for the process: it pushes the function's
-//! number and goes on in [`cross`], which saves every register that a caller counts on, asks
-//! [`enter`], restores them and goes where it was told.
+//! Each function that is exported, and each of the framework's, has a stub, made once for the
+//! process: it pushes the function's number and goes on in [`cross`], which saves every register
+//! that a caller counts on, asks [`enter`], restores them and goes where it was told.
 
 use std::arch::naked_asm;
 use std::cell::Cell;
@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 
-use super::Decision;
 use super::call::{self, Call, Registers};
+use super::{Decision, framework};
 use crate::Current;
 use crate::exports::{self, Export};
 
@@ -32,9 +32,16 @@ pub(super) fn import(name: &str) -> usize {
     address(exports::find(name).expect("it is exported"))
 }
 
-/// The functions that have a stub, by number.
+/// The functions that have a stub, by number: the kernel's, then the framework's.
 static FUNCTIONS: LazyLock<Vec<&Export>> =
-    LazyLock::new(|| exports::all().filter(|export| !export.variable).collect());
+    LazyLock::new(|| kernel().chain(framework::functions()).collect());
+
+/// How many of them are the kernel's.
+static KERNEL: LazyLock<usize> = LazyLock::new(|| kernel().count());
+
+fn kernel() -> impl Iterator<Item = &'static Export> {
+    exports::all().filter(|export| !export.variable)
+}
 
 /// What [`cross`] has on the stack: what it saved, the stub's number, and what the call pushed.
 #[repr(C)]
@@ -61,19 +68,28 @@ unsafe extern "win64" fn enter(frame: *mut Frame) {
     // SAFETY: `cross` passes what it has just saved on this thread's stack, and goes on with it
     // only when this function has returned.
     let frame = unsafe { &mut *frame };
+    let number = frame.next;
     let call = Call {
-        export: FUNCTIONS[frame.next],
+        export: FUNCTIONS[number],
         return_address: frame.return_address,
         stack: (&raw const frame.return_address).addr() + size_of::<usize>(),
         registers: &frame.registers,
     };
     RETURN_ADDRESS.set(frame.return_address);
-    let decision = Current::with(|current| {
+    let (decision, function) = Current::with(|current| {
         let verifier = current.kernel.verifier.as_ref();
-        verifier.map_or(Decision::Call, |verifier| verifier.enter(&call))
+        let decision = verifier.map_or(Decision::Call, |verifier| verifier.enter(&call));
+        let function = match (number.checked_sub(*KERNEL), verifier) {
+            (Some(index), Some(verifier)) => {
+                let [globals, ..] = call.arguments();
+                verifier.frameworks.function(globals, index, call.export)
+            }
+            _ => call.export.address as usize,
+        };
+        (decision, function)
     });
     match decision {
-        Decision::Call => frame.next = call.export.address as usize,
+        Decision::Call => frame.next = function,
         Decision::Return(value) => {
             frame.registers.rax = value;
             frame.next = answered as *const () as usize;

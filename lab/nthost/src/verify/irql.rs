@@ -43,7 +43,8 @@ fn allowed(call: &Call<'_>) -> RangeInclusive<u8> {
         "IoReleaseCancelSpinLock"
         | "KeAcquireSpinLockAtDpcLevel"
         | "KeReleaseSpinLock"
-        | "KeReleaseSpinLockFromDpcLevel" => DISPATCH_LEVEL,
+        | "KeReleaseSpinLockFromDpcLevel"
+        | "WdfSpinLockRelease" => DISPATCH_LEVEL,
         _ => PASSIVE_LEVEL,
     };
     lowest..=highest

@@ -1,8 +1,8 @@
 //! The lab's Driver Verifier: what a driver calls, seen before it happens.
 //!
 //! On a machine that boots with [`Config::verify`](crate::Config::verify) every function that a
-//! driver imports from the kernel leads to a stub of the `boundary`, which hands the [`Call`] to
-//! the machine's [`Verifier`]. Each [`Watch`] there sees it in turn: the rules of this module stop
+//! driver imports from the kernel, or finds in the framework's table, leads to a stub of the
+//! `boundary`, which hands the [`Call`] to the machine's [`Verifier`]. Each [`Watch`] there sees it in turn: the rules of this module stop
 //! the machine at a breach, others may answer in the function's place. Without `verify` imports
 //! lead straight to the functions.
 
@@ -14,6 +14,7 @@ mod death;
 mod delays;
 mod fault;
 mod faults;
+pub(crate) mod framework;
 mod irql;
 
 use std::sync::{Arc, RwLock};
@@ -41,6 +42,7 @@ pub trait Watch: Send + Sync {
 /// All that watches the drivers of one machine: the rules first, then what was added, in order.
 pub struct Verifier {
     watches: RwLock<Vec<Arc<dyn Watch>>>,
+    frameworks: framework::Frameworks,
 }
 
 impl Verifier {
@@ -48,6 +50,7 @@ impl Verifier {
         fault::watch();
         Verifier {
             watches: RwLock::new(vec![Arc::new(irql::Limits), Arc::new(arguments::Arguments)]),
+            frameworks: framework::Frameworks::default(),
         }
     }
 
