@@ -9,6 +9,7 @@ use super::Moment;
 use super::packet::Packet;
 use crate::exports::exports;
 use crate::ke::bug_check;
+use crate::ke::callback::Standing;
 use crate::{Current, Kernel};
 
 exports! {
@@ -20,6 +21,7 @@ type CancelRoutine = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP);
 /// What `IoCancelIrp` does: marks the request as cancelled and calls its cancel routine, if the
 /// driver has left one there. Returns whether it had.
 pub(super) fn cancel(kernel: &Kernel, packet: &Packet) -> bool {
+    let before = Standing::now();
     let lock = &kernel.io.cancel_lock;
     let irql = lock.acquire();
     // A driver sets its routine and then looks at the mark; here it is the other way round. With
@@ -44,6 +46,7 @@ pub(super) fn cancel(kernel: &Kernel, packet: &Packet) -> bool {
             packet.info()
         );
     }
+    before.assert_kept(format_args!("{}: a cancel", packet.info()));
     true
 }
 

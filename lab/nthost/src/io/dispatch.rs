@@ -8,8 +8,9 @@ use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
 
 use super::Device;
 use super::packet::Packet;
+use crate::Kernel;
 use crate::ke::bug_check;
-use crate::{Current, Kernel};
+use crate::ke::callback::unchanged;
 
 /// A driver's dispatch routine as it is: windows-sys' type has this host's calling convention.
 pub(super) type Routine = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP) -> NTSTATUS;
@@ -35,7 +36,9 @@ pub(super) fn send(kernel: &Kernel, device: &Device, packet: &Arc<Packet>) -> NT
     // SAFETY: not null, and what drivers store there has the Windows calling convention.
     let routine: Routine = unsafe { transmute::<DRIVER_DISPATCH, Routine>(routine) };
     // SAFETY: the device and the request are live, and the routine is the driver's for it.
-    let status = unchanged(info, || unsafe { routine(device.nt(), irp) });
+    let status = unchanged(format_args!("{info}: a dispatch"), || unsafe {
+        routine(device.nt(), irp)
+    });
 
     let is_marked = packet.is_marked_pending();
     match status {
@@ -53,25 +56,6 @@ pub(super) fn send(kernel: &Kernel, device: &Device, packet: &Arc<Packet>) -> NT
             "{info}: the driver returned {status:#x} without completing the request"
         ),
         _ => {}
-    }
-    status
-}
-
-/// Calls into a driver, which must return at the IRQL and in the regions it was called in.
-fn unchanged(info: impl std::fmt::Display, call: impl FnOnce() -> NTSTATUS) -> NTSTATUS {
-    let state = || Current::with(|current| (current.thread.ke.irql(), current.thread.ke.regions()));
-    let before = state();
-    let status = call();
-    let after = state();
-    if before != after {
-        bug_check!(
-            DRIVER_VERIFIER_DETECTED_VIOLATION,
-            "{info}: the driver was called at IRQL {} in {} critical regions and returned at IRQL {} in {}",
-            before.0,
-            before.1,
-            after.0,
-            after.1
-        );
     }
     status
 }

@@ -10,6 +10,7 @@ use windows_sys::Win32::Foundation::{NTSTATUS, UNICODE_STRING};
 use super::Driver;
 use super::driver::Phase;
 use crate::cm::Value;
+use crate::ke::callback::unchanged;
 use crate::leak::LeakReport;
 use crate::loader::LoadError;
 use crate::ob::ObjectRef;
@@ -113,9 +114,8 @@ impl Kernel {
         self.registry
             .set(&format!(r"{key}\Parameters"), &config.parameters);
         // SAFETY: the driver object and the path are live; drivers copy the path.
-        let status = self.enter(&self.ps.system, || unsafe {
-            entry(driver.nt(), &raw const path)
-        });
+        let call = || unsafe { entry(driver.nt(), &raw const path) };
+        let status = self.enter(&self.ps.system, || unchanged("an entry", call));
         if status < 0 {
             let mut leaks = LeakReport(driver.take_devices());
             driver.free_extensions();
@@ -216,7 +216,8 @@ fn unload(kernel: &Arc<Kernel>, driver: &ObjectRef<Driver>) {
         // has this host's.
         let routine = unsafe { transmute::<DRIVER_UNLOAD, DriverUnload>(routine) };
         // SAFETY: no file is open, none can be opened, and this is the only call.
-        kernel.enter(&kernel.ps.system, || unsafe { routine(driver.nt()) });
+        let call = || unsafe { routine(driver.nt()) };
+        kernel.enter(&kernel.ps.system, || unchanged("an unload", call));
     }
     let mut leaks: Vec<Leak> = driver.take_devices();
     driver.free_extensions();

@@ -8,6 +8,7 @@ use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, PIO_WORKITEM};
 use crate::Current;
 use crate::exports::exports;
 use crate::ke::bug_check;
+use crate::ke::callback::unchanged;
 use crate::ob::AnyObject;
 
 exports! {
@@ -137,7 +138,7 @@ impl<R: 'static> Call<R> {
                 let work_item = unsafe { &*(this.item as *const WorkItem) };
                 // Before the routine runs, which may queue the item again or free it.
                 work_item.is_queued.store(false, Ordering::Release);
-                call(&this);
+                unchanged("a work item's", || call(&this));
             });
         });
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use crate::exports::exports;
+use crate::verify::locks::Held;
 use crate::{Current, Kernel};
 
 /// Normal execution.
@@ -26,6 +27,7 @@ pub struct ThreadState {
     irql: AtomicU8,
     critical: AtomicI32,
     guarded: AtomicI32,
+    pub(crate) held: Held,
 }
 
 impl ThreadState {
@@ -34,7 +36,7 @@ impl ThreadState {
         self.irql.load(Ordering::Relaxed)
     }
 
-    /// Sets the IRQL and returns the one before.
+    /// Sets the IRQL of the current thread, whose state this is, and returns the one before.
     pub fn set_irql(&self, irql: u8) -> u8 {
         self.irql.swap(irql, Ordering::Relaxed)
     }

@@ -16,6 +16,7 @@ mod fault;
 mod faults;
 pub(crate) mod framework;
 mod irql;
+pub(crate) mod locks;
 
 use std::sync::{Arc, RwLock};
 
@@ -49,7 +50,11 @@ impl Verifier {
     pub(crate) fn new() -> Verifier {
         fault::watch();
         Verifier {
-            watches: RwLock::new(vec![Arc::new(irql::Limits), Arc::new(arguments::Arguments)]),
+            watches: RwLock::new(vec![
+                Arc::new(irql::Limits),
+                Arc::new(arguments::Arguments),
+                Arc::new(locks::Locks::default()),
+            ]),
             frameworks: framework::Frameworks::default(),
         }
     }
