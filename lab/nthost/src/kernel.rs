@@ -7,13 +7,13 @@ use std::sync::Arc;
 use crate::cm::Registry;
 use crate::ex::{Pool, WorkerPool};
 use crate::io::Io;
-use crate::ke::Clock;
+use crate::ke::{Clock, PASSIVE_LEVEL};
 use crate::loader::Modules;
 use crate::mm::Mm;
 use crate::ob::{Callbacks, Census, ObjectRef};
 use crate::ps::{Process, Ps, Thread};
 use crate::rtl::Log;
-use crate::verify::Verifier;
+use crate::verify::{Verifier, pageable};
 
 /// What a machine is booted with.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +117,10 @@ impl Kernel {
         impl Drop for Restore {
             fn drop(&mut self) {
                 CURRENT.set(self.0);
+                pageable::follow(match Current::exists() {
+                    true => Current::with(|current| current.thread.ke.irql()),
+                    false => PASSIVE_LEVEL,
+                });
             }
         }
 
@@ -125,6 +129,7 @@ impl Kernel {
             thread: thread.clone(),
         };
         let _restore = Restore(CURRENT.replace(&current));
+        pageable::follow(thread.ke.irql());
         body()
     }
 }

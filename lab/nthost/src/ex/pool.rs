@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use super::special_pool::SpecialBlock;
 use crate::Current;
 use crate::exports::exports;
-use crate::ke::bug_check;
+use crate::ke::{DISPATCH_LEVEL, bug_check};
 use crate::verify::boundary::caller;
 
 exports! {
@@ -134,6 +134,22 @@ impl Pool {
         start.cast()
     }
 
+    /// As [`Self::allocate`], of paged pool.
+    pub(crate) fn allocate_paged(
+        &self,
+        size: usize,
+        alignment: usize,
+        tag: u32,
+        fill: u8,
+    ) -> *mut c_void {
+        let start = self.allocate(size, alignment, tag, fill);
+        let mut blocks = self.blocks.lock().unwrap();
+        if let Some((_, Memory::Special(special))) = blocks.get_mut(&start.addr()) {
+            special.make_pageable();
+        }
+        start
+    }
+
     /// Frees a block. A `tag` of 0 is not compared.
     pub fn free(&self, memory: *mut c_void, tag: u32) {
         let Some((block, kept)) = self.blocks.lock().unwrap().remove(&memory.addr()) else {
@@ -167,6 +183,16 @@ impl Pool {
 
     /// Looks at a block of special pool that is freed, and keeps it out of use for a while.
     fn retire(&self, block: PoolBlock, special: SpecialBlock) {
+        if special.is_pageable() {
+            let irql = Current::with(|current| current.thread.ke.irql());
+            if irql >= DISPATCH_LEVEL {
+                bug_check!(
+                    IRQL_NOT_LESS_OR_EQUAL,
+                    "{block}: paged pool is freed at IRQL {irql} by {}",
+                    caller()
+                );
+            }
+        }
         if let Some(at) = special.damage() {
             bug_check!(
                 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
@@ -270,7 +296,13 @@ extern "win64" fn ExAllocatePool2(flags: u64, size: usize, tag: u32) -> *mut c_v
     } else {
         16
     };
-    Current::with(|current| current.kernel.pool.allocate(size, alignment, tag, fill))
+    Current::with(|current| match flags & POOL_FLAG_PAGED {
+        0 => current.kernel.pool.allocate(size, alignment, tag, fill),
+        _ => current
+            .kernel
+            .pool
+            .allocate_paged(size, alignment, tag, fill),
+    })
 }
 
 /// IRQL ≤ DISPATCH_LEVEL. Superseded by `ExAllocatePool2`; older drivers and Wine have only this.

@@ -12,6 +12,8 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
 
+use crate::verify::pageable;
+
 const PAGE: usize = 4096;
 /// What the bytes of a block's pages hold that are not the block's.
 const PATTERN: u8 = 0xb7;
@@ -25,6 +27,7 @@ pub(super) struct SpecialBlock {
     usable: usize,
     /// Where the block is in these.
     block: Range<usize>,
+    pageable: bool,
 }
 
 // SAFETY: a block is memory with an address, which its owner, a driver, uses by its own rules;
@@ -51,6 +54,7 @@ impl SpecialBlock {
             guard: NonNull::new(guard.ok()?.cast())?,
             usable,
             block: start..start + size,
+            pageable: false,
         };
         let access = MprotectFlags::READ | MprotectFlags::WRITE;
         // SAFETY: the pages between the guards, which nobody else knows of.
@@ -70,6 +74,19 @@ impl SpecialBlock {
     /// Its first byte.
     pub(super) fn start(&self) -> *mut u8 {
         self.pages().wrapping_add(self.block.start)
+    }
+
+    /// Makes it paged pool.
+    pub(super) fn make_pageable(&mut self) {
+        self.pageable = true;
+        // The host can only refuse for want of kernel memory; a touch too high then does not show.
+        // SAFETY: the pages between the guards are the block's own, and readable and writable.
+        let _ = unsafe { pageable::mark(self.pages(), self.usable) };
+    }
+
+    /// Whether it is paged pool.
+    pub(super) fn is_pageable(&self) -> bool {
+        self.pageable
     }
 
     /// Whether `address` is in its pages or in those that guard them.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use crate::exports::exports;
 use crate::verify::locks::Held;
+use crate::verify::pageable;
 use crate::{Current, Kernel};
 
 /// Normal execution.
@@ -38,6 +39,7 @@ impl ThreadState {
 
     /// Sets the IRQL of the current thread, whose state this is, and returns the one before.
     pub fn set_irql(&self, irql: u8) -> u8 {
+        pageable::follow(irql);
         self.irql.swap(irql, Ordering::Relaxed)
     }
 

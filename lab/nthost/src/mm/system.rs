@@ -4,6 +4,7 @@ use super::{Section, View};
 use crate::exports::exports;
 use crate::ke::bug_check;
 use crate::ob::{AnyObject, Census, Kind};
+use crate::verify::pageable;
 use crate::{Current, Leak};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -55,6 +56,8 @@ impl Mm {
             return Err(STATUS_NO_MEMORY);
         }
         let view = section.map(true).map_err(|_| STATUS_NO_MEMORY)?;
+        // SAFETY: the view is new, and nobody else knows of it. Nothing but the driver touches it.
+        unsafe { pageable::mark(view.as_ptr(), view.len()) }.map_err(|_| STATUS_NO_MEMORY)?;
         let base = view.as_ptr() as usize;
         state.views.insert(base, view);
         Ok(base)
@@ -68,6 +71,18 @@ impl Mm {
                 "{base:#x} is unmapped and is no view; was it unmapped before?"
             );
         }
+    }
+
+    /// The view that `address` is in, for people.
+    pub(crate) fn describe(&self, address: usize) -> Option<String> {
+        // N.B. from a signal handler: the thread may hold the lock.
+        let state = self.0.try_lock().ok()?;
+        let mut views = state.views.iter();
+        views.find_map(|(base, view)| {
+            let offset = address.checked_sub(*base)?;
+            (offset < view.len())
+                .then(|| format!("offset {offset} of a view of {} bytes", view.len()))
+        })
     }
 
     /// What drivers mapped and did not unmap.

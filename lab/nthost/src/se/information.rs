@@ -121,7 +121,7 @@ unsafe extern "win64" fn SeQueryInformationToken(
         Ok(answer) => answer,
         Err(status) => return status,
     };
-    let buffer = Current::with(|c| c.kernel.pool.allocate(answer.len(), 16, POOL_TAG, 0));
+    let buffer = Current::with(|c| c.kernel.pool.allocate_paged(answer.len(), 16, POOL_TAG, 0));
     if buffer.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

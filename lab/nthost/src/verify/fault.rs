@@ -4,10 +4,14 @@ use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
 use std::sync::OnceLock;
 
+use super::boundary::caller;
 use super::call::place;
 use crate::Current;
 use crate::ex::pool::Fault;
 use crate::ke::bug_check;
+
+/// A touch that the rights of a protection key do not allow. Page "sigaction(2)".
+const SEGV_PKUERR: i32 = 4;
 
 /// What handled the signal before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
@@ -43,29 +47,43 @@ unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: 
         true => Current::with(|current| current.kernel.pool.fault(address)),
         false => None,
     };
-    if let Some(fault) = known {
-        // SAFETY: with SA_SIGINFO the context is the interrupted thread's.
-        let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-        let at = registers[libc::REG_RIP as usize] as usize;
-        let at = place(at);
-        match fault {
-            Fault::Beside(what) => {
-                bug_check!(
-                    DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION,
-                    "{at} touches {what}"
-                )
-            }
-            Fault::Freed(what) => {
-                bug_check!(
-                    DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
-                    "{at} touches {what}"
-                )
-            }
-        }
+    // SAFETY: with SA_SIGINFO the context is the interrupted thread's.
+    let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let at = || place(registers[libc::REG_RIP as usize] as usize);
+    match known {
+        Some(Fault::Freed(what)) => bug_check!(
+            DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
+            "{} touches {what}",
+            at()
+        ),
+        Some(Fault::Beside(what)) if info.si_code == SEGV_PKUERR => too_high(&at(), &what),
+        None if info.si_code == SEGV_PKUERR => too_high(&at(), &elsewhere(address)),
+        Some(Fault::Beside(what)) => bug_check!(
+            DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION,
+            "{} touches {what}",
+            at()
+        ),
+        None => {}
     }
     let Some(before) = BEFORE.get() else { return };
     // SAFETY: what the system said was the action.
     unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
+}
+
+/// Stops the machine: `what` may be paged out, and `at` touches it where nobody could wait for it.
+fn too_high(at: &str, what: &str) -> ! {
+    let irql = Current::with(|current| current.thread.ke.irql());
+    bug_check!(
+        IRQL_NOT_LESS_OR_EQUAL,
+        "{at} touches pageable memory at IRQL {irql}: {what}; the thread's last call is at {}",
+        caller()
+    );
+}
+
+/// Pageable memory that is no pool, for people.
+fn elsewhere(address: usize) -> String {
+    let view = Current::with(|current| current.kernel.mm.describe(address));
+    view.unwrap_or_else(|| format!("{address:#x}"))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! On a machine that boots with [`Config::verify`](crate::Config::verify) every function that a
 //! driver imports from the kernel, or finds in the framework's table, leads to a stub of the
-//! `boundary`, which hands the [`Call`] to the machine's [`Verifier`]. Each [`Watch`] there sees it in turn: the rules of this module stop
-//! the machine at a breach, others may answer in the function's place. Without `verify` imports
-//! lead straight to the functions.
+//! `boundary`, which hands the [`Call`] to the machine's [`Verifier`]. Each [`Watch`] there sees it
+//! in turn: the rules of this module stop the machine at a breach, others may answer in the
+//! function's place. Without `verify` imports lead straight to the functions.
 
 mod arguments;
 pub(crate) mod boundary;
@@ -17,12 +17,14 @@ mod faults;
 pub(crate) mod framework;
 mod irql;
 pub(crate) mod locks;
+pub(crate) mod pageable;
 
 use std::sync::{Arc, RwLock};
 
 pub use call::Call;
 pub use delays::Delays;
 pub use faults::{Fault, Faults, Site};
+pub use pageable::sees_pageable;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub struct Verifier {
 impl Verifier {
     pub(crate) fn new() -> Verifier {
         fault::watch();
+        pageable::watch();
         Verifier {
             watches: RwLock::new(vec![
                 Arc::new(irql::Limits),

@@ -92,7 +92,7 @@ unsafe extern "win64" fn SeLocateProcessImageName(
         return STATUS_UNSUCCESSFUL;
     };
     let size = size_of::<UNICODE_STRING>() + size_of_val(path);
-    let block = Current::with(|c| c.kernel.pool.allocate(size, 16, POOL_TAG, 0));
+    let block = Current::with(|c| c.kernel.pool.allocate_paged(size, 16, POOL_TAG, 0));
     let string: *mut UNICODE_STRING = block.cast();
     if string.is_null() {
         return STATUS_INSUFFICIENT_RESOURCES;
