@@ -68,13 +68,14 @@ impl Libraries<'_> {
             self.library(&self.system, name, "/llvmlibempty".as_ref())?;
         }
         let object = self.driver_entry(include)?;
-        self.library(&self.framework, "WdfDriverEntry", object.as_os_str())
+        let member = from_workspace(&object).as_os_str();
+        self.library(&self.framework, "WdfDriverEntry", member)
     }
 
     /// An import library from a module-definition file.
     fn import(&self, directory: &Path, name: &str, definitions: &str) -> Result<()> {
         let mut argument = OsString::from("/def:");
-        argument.push(self.source.join(definitions));
+        argument.push(from_workspace(&self.source.join(definitions)));
         self.library(directory, name, &argument)
     }
 
@@ -83,23 +84,25 @@ impl Libraries<'_> {
         let object = self.scratch.join("driver_entry.obj");
         let mut clang = Command::new(&self.toolchain.clang);
         clang
+            .current_dir(workspace())
             .arg(format!("--target={TARGET}"))
             .args(["-c", "-g", "-O2", "-ffreestanding"]);
         clang.args([
             "-fasynchronous-unwind-tables",
             "-mno-incremental-linker-compatible",
         ]);
+        clang.args(["-ffile-compilation-dir=.", "-gno-codeview-command-line"]);
         clang.args(["-Wall", "-Wextra", "-Werror"]);
         clang.args(["-DKMDF_VERSION_MAJOR=1", "-DKMDF_VERSION_MINOR=31"]);
         clang.args(
             include
                 .iter()
-                .flat_map(|path| [OsStr::new("-I"), path.as_os_str()]),
+                .flat_map(|path| [OsStr::new("-I"), from_workspace(path).as_os_str()]),
         );
         clang
             .arg("-o")
-            .arg(&object)
-            .arg(self.source.join("driver_entry.c"));
+            .arg(from_workspace(&object))
+            .arg(from_workspace(&self.source.join("driver_entry.c")));
         run(&mut clang)?;
         Ok(object)
     }
@@ -109,12 +112,19 @@ impl Libraries<'_> {
         let library = self.scratch.join(name).with_extension("lib");
         let mut librarian = Command::new(&self.toolchain.lld);
         librarian
+            .current_dir(workspace())
             .args(["-flavor", "link", "/lib", "/machine:x64"])
             .arg(member);
         librarian.arg(format!("/out:{}", library.display()));
         run(&mut librarian)?;
         copy_changed(&library, directory)
     }
+}
+
+/// A file as tools are told it: libraries and debug information keep the path, and none is to have
+/// the place of the workspace in it.
+fn from_workspace(path: &Path) -> &Path {
+    path.strip_prefix(workspace()).unwrap_or(path)
 }
 
 /// Copies the headers of one directory.

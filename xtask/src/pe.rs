@@ -67,11 +67,9 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
         .arg(lab().join("pe"));
     let wdk_build = workspace().join("lab/wdk/wdk-build");
     set(&mut cargo, "patch.crates-io.wdk-build.path", &wdk_build);
-    set(
-        &mut cargo,
-        &format!("target.{TARGET}.linker"),
-        &toolchain.lld,
-    );
+    let linker = workspace().join("lab/wdk/lld-link.sh");
+    set(&mut cargo, &format!("target.{TARGET}.linker"), linker);
+    cargo.env("NTWATCH_LLD", &toolchain.lld);
     set(&mut cargo, "profile.release.lto", "fat");
     without_traces(&mut cargo);
     set(&mut cargo, "resolver.lockfile-path", &lock_file()?);
@@ -91,9 +89,8 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Nothing in an image says where or when it was built, and its checksum is right.
-/// N.B. One thing still follows the place: the PDB names what the linker read, by path, and the
-/// image has a hash of the PDB, to match them. Time stamp and checksum change with that hash.
+/// Nothing in an image says where or when it was built, and its checksum is right. (What the linker
+/// would tell of the place, `lld-link.sh` keeps from it.)
 fn without_traces(cargo: &mut Command) {
     set(cargo, "profile.release.trim-paths", "object");
     cargo.arg("-Ztrim-paths");
