@@ -2,12 +2,14 @@
 //! KMDF 1.31 headers (as facts in `lab/wdk/facts`) and the metadata of the WDK (as the crate
 //! `windows-sys`).
 //!
-//! `cargo xtask test` builds the images first and says where they and the bindings are.
+//! `cargo xtask test` builds the images first and says where they and the bindings are. The tests
+//! read whatever images the file lists that `NTWATCH_LAB` names when they run, with PDB and map
+//! beside them: another driver, one with a planted bug, is checked by another such file.
 //!
 //! - [`layouts`], [`metadata`]: the kit's structures and functions. [`known`]: what the driver imports.
-//! - [`pe`], [`checksum`], [`symbols`]: what an image says of itself. [`flow`] follows control through one function,
-//!   [`program`] through all of them, and
-//!   [`stack`] adds up what their frames take, by [`unwind`] data.
+//! - [`pe`], [`checksum`], [`symbols`]: what an image says of itself. [`flow`] follows control through
+//!   one function, [`program`] through all of them, and [`stack`] adds up what their frames take, by
+//!   [`unwind`] data.
 
 pub mod checksum;
 pub mod flow;

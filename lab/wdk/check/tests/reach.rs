@@ -5,13 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ntwatch_protocol::record::Kind;
+use ntwatch_lab_figures::tell;
 use ntwatch_wdk_check::{
-    flow::{Origin, Trap},
-    image, kmdf_facts, linker_map,
-    pe::Image,
-    program::Program,
-    read,
+    flow::Origin, image, kmdf_facts, linker_map, pe::Image, program::Program, read,
     symbols::Symbols,
 };
 use object::{
@@ -31,10 +27,9 @@ fn with_driver(check: impl FnOnce(&Image<'_>, &Program, &Symbols)) {
     check(&image, &Program::read(&image), &symbols());
 }
 
-/// The traps of a program, with the functions that they are in.
-fn traps(file: &[u8]) -> Vec<(String, Trap)> {
+/// The instructions of a program that end in an exception, with the functions that they are in.
+fn traps(program: &Program) -> Vec<(String, u32)> {
     let symbols = symbols();
-    let program = Program::read(&Image::parse(file));
     let functions = program.functions.iter();
     functions
         .flat_map(|(&start, function)| {
@@ -43,6 +38,15 @@ fn traps(file: &[u8]) -> Vec<(String, Trap)> {
             traps.map(move |trap| (name.clone(), trap))
         })
         .collect()
+}
+
+/// The traps of the shipped driver with other `code` at its entry point, from there on.
+fn traps_at_entry_point(code: &[u8]) -> Vec<u32> {
+    let file = planted::at_entry_point(code);
+    let image = Image::parse(&file);
+    let traps = traps(&Program::read(&image)).into_iter();
+    let planted = traps.filter(|(function, _)| function == "FxDriverEntry");
+    planted.map(|(_, at)| at - image.entry_point()).collect()
 }
 
 /// The functions of a file that control does not get to.
@@ -75,42 +79,64 @@ fn a_function_that_nobody_calls_is_noticed() {
 
 const WORKER: &str = "ntwatch::worker::evt_work_item";
 
-/// The worker's `match` on the kind of a record. Between 1 and 15 only some kinds exist, so the
-/// table for them has holes, which lead to a `ud2`. The kind was made by `Kind::from_wire`, which
-/// makes no others.
-const HOLES: &str = WORKER;
-
 #[test]
 fn control_gets_to_no_trap() {
-    for (function, trap) in traps(&read("driver")) {
-        println!("{function}: {trap:x?}");
-        assert!(!trap.holes.is_empty(), "{function} gets to {trap:x?}");
-        assert_eq!(function, HOLES, "{trap:x?}");
-        let indices = trap.holes.iter().flat_map(|(_, indices)| indices);
-        let existing: Vec<_> = indices
-            // The table begins with the first kind, 1.
-            .filter_map(|index| Kind::from_wire(*index as u16 + 1))
-            .collect();
-        assert!(existing.is_empty(), "{existing:?} end in a trap");
-    }
+    with_driver(|_, program, _| {
+        assert_eq!(traps(program), []);
+        let functions = program.functions.values();
+        let instructions: usize = functions.map(|f| f.instructions.len()).sum();
+        let functions = program.functions.len();
+        tell(
+            "control gets to no trap",
+            instructions as u64,
+            "instructions",
+        );
+        tell(
+            "control gets to each function",
+            functions as u64,
+            "functions",
+        );
+    });
 }
 
 #[test]
 fn a_trap_is_noticed() {
-    let all = traps(&read("driver")).len();
-    for (instruction, code) in [
-        ("ud2", [0x0f, 0x0b].as_slice()),
-        ("int3", &[0xcc]),
-        ("int 29h", &[0xcd, 0x29]),
+    for (instruction, code, at) in [
+        ("ud2", [0x0f, 0x0b].as_slice(), 0),
+        ("int3", &[0xcc], 0),
+        ("int 29h", &[0xcd, 0x29], 0),
         (
             "xor eax, eax; jne +2; ret; int3",
             &[0x31, 0xc0, 0x75, 1, 0xc3, 0xcc],
+            5,
         ),
     ] {
-        let traps = traps(&planted::at_entry_point(code));
-        let planted = traps.iter().find(|(name, _)| name == "FxDriverEntry");
-        let (_, trap) = planted.unwrap_or_else(|| panic!("{instruction} among {all} traps"));
-        assert!(trap.holes.is_empty(), "{instruction}");
+        assert_eq!(traps_at_entry_point(code), [at], "{instruction}");
+    }
+}
+
+/// A function with a jump table whose last entry, 3, leads to a trap; `check` is before it.
+fn with_hole(check: [u8; 6]) -> Vec<u8> {
+    let mut code = check.to_vec();
+    // movzx eax, cx; lea r10, [table]; movsxd rdx, [r10 + rax * 4]; add rdx, r10; jmp rdx
+    code.extend([0x0f, 0xb7, 0xc1, 0x4c, 0x8d, 0x15, 12, 0, 0, 0]);
+    code.extend([0x49, 0x63, 0x14, 0x82, 0x4c, 0x01, 0xd2, 0xff, 0xe2]);
+    // ret; ud2
+    code.extend([0xc3, 0x0f, 0x0b]);
+    let table: [i32; 4] = [-3, -3, -3, -2];
+    code.extend(table.iter().flat_map(|entry| entry.to_le_bytes()));
+    code
+}
+
+#[test]
+fn a_hole_in_a_jump_table_is_a_trap_where_no_check_keeps_control_from_it() {
+    let up_to_2 = [0x66, 0x83, 0xf9, 2, 0x77, 0x13]; // cmp cx, 2; ja to the ret
+    let up_to_3 = [0x66, 0x83, 0xf9, 3, 0x77, 0x13];
+    let another_register = [0x66, 0x83, 0xfa, 2, 0x77, 0x13];
+    let none = [0x90; 6];
+    assert_eq!(traps_at_entry_point(&with_hole(up_to_2)), [0; 0]);
+    for check in [up_to_3, another_register, none] {
+        assert_eq!(traps_at_entry_point(&with_hole(check)), [26], "{check:x?}");
     }
 }
 
@@ -121,12 +147,20 @@ fn the_panic_handler_is_not_linked_in() {
         let bug_checks = imports.iter().any(|import| import.name == "KeBugCheckEx");
         assert!(!bug_checks, "the panic handler is linked in");
     });
-    let map = linker_map();
-    let panics: Vec<_> = map
-        .lines()
-        .filter(|line| line.contains("9panicking"))
-        .collect();
-    assert!(panics.is_empty(), "{}", panics.join("\n"));
+    assert_eq!(panics(&linker_map()), [""; 0]);
+}
+
+/// What a linker's map has of Rust's panics, by their names as linkers see them.
+fn panics(map: &str) -> Vec<&str> {
+    let is_panic = |line: &&str| line.contains("9panicking") || line.contains("rust_begin_unwind");
+    map.lines().filter(is_panic).collect()
+}
+
+#[test]
+fn a_panic_that_is_linked_in_is_noticed() {
+    let line = " 0001:0000a8f0 _RNvNtCs_4core9panicking9panic_fmt 000000018000b8f0 core.o";
+    let map = format!("{}{line}\n", linker_map());
+    assert_eq!(panics(&map), [line]);
 }
 
 /// Where a call or a jump through memory or a register leads.
@@ -166,6 +200,7 @@ fn control_leaves_by_imports_and_the_framework_only() {
                 None => assert_eq!(function, DISPLACED, "goes where {origin:x?} says"),
             }
         }
+        tell("control leaves by known ways", ways.len() as u64, "ways");
         for (way, functions) in &ways {
             println!(
                 "{way}: {}",

@@ -5,12 +5,14 @@ use std::{
     ops::Range,
 };
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
+use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, Register};
 
 use crate::pe::Image;
 
+mod indices;
 mod origin;
 mod tables;
+mod values;
 
 pub use origin::Origin;
 pub use tables::JumpTable;
@@ -31,16 +33,6 @@ pub struct Function {
     /// Its jump tables.
     pub tables: Vec<JumpTable>,
     predecessors: BTreeMap<u32, BTreeSet<u32>>,
-}
-
-/// An instruction that ends in an exception, and how control gets there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trap {
-    /// Where it is.
-    pub address: u32,
-    /// Through jump tables alone: the tables and the indices of the entries that lead there. Empty
-    /// if there is any other way.
-    pub holes: Vec<(u32, Vec<usize>)>,
 }
 
 /// Where code may be: what ends functions and jump tables.
@@ -75,6 +67,19 @@ impl<'a> Bounds<'a> {
     fn extent(&self, address: u32) -> Option<&Range<u32>> {
         self.functions.iter().find(|code| code.contains(&address))
     }
+
+    fn instruction(&self, address: u32) -> Option<Instruction> {
+        let bytes = self.image.bytes_at(address);
+        let decoder = Decoder::with_ip(64, bytes, address.into(), DecoderOptions::NONE);
+        decoder.into_iter().next()
+    }
+}
+
+fn is_trap(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::Interrupt | FlowControl::Exception
+    ) || instruction.code() == Code::INVALID
 }
 
 fn decode(image: &Image<'_>, code: Range<u32>) -> impl Iterator<Item = Instruction> {
@@ -82,6 +87,17 @@ fn decode(image: &Image<'_>, code: Range<u32>) -> impl Iterator<Item = Instructi
     let bytes = &bytes[..bytes.len().min(code.len())];
     Decoder::with_ip(64, bytes, code.start.into(), DecoderOptions::NONE).into_iter()
 }
+
+/// Registers that a call does not preserve (page "x64 calling convention").
+const VOLATILE: [Register; 7] = [
+    Register::RAX,
+    Register::RCX,
+    Register::RDX,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+];
 
 /// What may follow an instruction inside its function.
 enum Next {
@@ -142,9 +158,7 @@ impl Function {
             if function.instructions.contains_key(&address) {
                 continue;
             }
-            let bytes = bounds.image.bytes_at(address);
-            let decoder = Decoder::with_ip(64, bytes, address.into(), DecoderOptions::NONE);
-            let Some(instruction) = decoder.into_iter().next() else {
+            let Some(instruction) = bounds.instruction(address) else {
                 continue;
             };
             function.instructions.insert(address, instruction);
@@ -178,31 +192,11 @@ impl Function {
         function
     }
 
-    /// The traps that control gets to.
+    /// The instructions that control gets to and that end in an exception.
     #[must_use]
-    pub fn traps(&self) -> Vec<Trap> {
-        let traps = self.instructions.values().filter(|instruction| {
-            matches!(
-                instruction.flow_control(),
-                FlowControl::Interrupt | FlowControl::Exception
-            ) || instruction.code() == Code::INVALID
-        });
-        traps
-            .map(|trap| {
-                let address = trap.ip() as u32;
-                let from = self.predecessors.get(&address).into_iter().flatten();
-                let holes = from.map(|jump| {
-                    let table = self.tables.iter().find(|table| table.jump == *jump)?;
-                    let targets = table.targets.iter().enumerate();
-                    let indices = targets.filter(|(_, target)| **target == address);
-                    Some((table.address, indices.map(|(index, _)| index).collect()))
-                });
-                Trap {
-                    address,
-                    holes: holes.collect::<Option<_>>().unwrap_or_default(),
-                }
-            })
-            .collect()
+    pub fn traps(&self) -> Vec<u32> {
+        let traps = self.instructions.values().filter(|at| is_trap(at));
+        traps.map(|trap| trap.ip() as u32).collect()
     }
 
     /// The code whose address it takes.

@@ -6,7 +6,7 @@ use iced_x86::{
     FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
 };
 
-use super::Function;
+use super::{Function, VOLATILE};
 
 /// Where the value of a register comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,17 +119,6 @@ impl Function {
         definitions.into_iter().collect()
     }
 }
-
-/// Registers that a call does not preserve (page "x64 calling convention").
-const VOLATILE: [Register; 7] = [
-    Register::RAX,
-    Register::RCX,
-    Register::RDX,
-    Register::R8,
-    Register::R9,
-    Register::R10,
-    Register::R11,
-];
 
 fn writes(
     factory: &mut InstructionInfoFactory,

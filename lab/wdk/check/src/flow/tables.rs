@@ -2,7 +2,7 @@
 
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-use super::{Bounds, Function, Origin};
+use super::{Bounds, Function, Origin, is_trap};
 
 /// A table of offsets of code, relative to itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct JumpTable {
     pub jump: u32,
     /// Where the table is.
     pub address: u32,
-    /// Where each entry leads.
+    /// Where the entries lead that it is entered by.
     pub targets: Vec<u32>,
 }
 
@@ -43,10 +43,22 @@ impl Function {
                     && load.mnemonic() == Mnemonic::Movsxd
                     && load.memory_index_scale() == 4;
                 let table = base(add, add.op1_register()).filter(|_| is_table)?;
-                (base(load, load.memory_base()) == Some(table)).then(|| JumpTable {
-                    jump: at,
-                    address: table,
-                    targets: targets(bounds, self.start, table),
+                (base(load, load.memory_base()) == Some(table)).then(|| {
+                    let mut targets = targets(bounds, self.start, table);
+                    // A hole in a table leads to a trap: is the jump ever made through one?
+                    let mut instructions = targets.iter().filter_map(|at| bounds.instruction(*at));
+                    if instructions.any(|at| is_trap(&at))
+                        && let Some(indices) = self.values(load.ip() as u32, load.memory_index())
+                        && indices.iter().all(|index| *index < targets.len() as u64)
+                    {
+                        let entered = indices.into_iter().map(|index| targets[index as usize]);
+                        targets = entered.collect();
+                    }
+                    JumpTable {
+                        jump: at,
+                        address: table,
+                        targets,
+                    }
                 })
             })
             .collect()
