@@ -3,4 +3,5 @@
 
 mod load;
 mod session;
+mod stack;
 mod storm;

@@ -1,9 +1,9 @@
 //! Pool: memory by tag, every block of it known.
 
 use std::alloc::{self, Layout};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ptr;
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use super::special_pool::SpecialBlock;
 use crate::Current;
 use crate::exports::exports;
 use crate::ke::{DISPATCH_LEVEL, bug_check};
-use crate::verify::boundary::caller;
+use crate::verify::{Stack, Whereabouts};
 
 exports! {
     DISPATCH_LEVEL: ExAllocatePool2, ExAllocatePoolWithTag, ExFreePool, ExFreePoolWithTag;
@@ -43,8 +43,8 @@ pub struct PoolBlock {
     pub tag: u32,
     /// Its size in bytes.
     pub size: usize,
-    /// The place in a driver that allocated it, on a machine that verifies.
-    pub allocated_by: Option<String>,
+    /// Who called for it, on a machine that verifies.
+    pub allocated_by: Option<Stack>,
 }
 
 impl fmt::Display for PoolBlock {
@@ -52,7 +52,7 @@ impl fmt::Display for PoolBlock {
         let (size, tag) = (self.size, TagText(self.tag));
         write!(f, "{size} bytes of pool tagged '{tag}'")?;
         match &self.allocated_by {
-            Some(place) => write!(f, ", allocated by {place}"),
+            Some(stack) => write!(f, ", allocated by{stack}"),
             None => Ok(()),
         }
     }
@@ -86,7 +86,7 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 struct Freed {
     block: PoolBlock,
-    freed_by: String,
+    freed_by: Option<Stack>,
     special: SpecialBlock,
 }
 
@@ -127,7 +127,7 @@ impl Pool {
         let block = PoolBlock {
             tag,
             size,
-            allocated_by: self.freed.is_some().then(caller),
+            allocated_by: caller(),
         };
         let mut blocks = self.blocks.lock().unwrap();
         blocks.insert(start.addr(), (block, memory));
@@ -188,16 +188,14 @@ impl Pool {
             if irql >= DISPATCH_LEVEL {
                 bug_check!(
                     IRQL_NOT_LESS_OR_EQUAL,
-                    "{block}: paged pool is freed at IRQL {irql} by {}",
-                    caller()
+                    "paged pool is freed at IRQL {irql}: {block}"
                 );
             }
         }
         if let Some(at) = special.damage() {
             bug_check!(
                 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
-                "something was written at offset {at} of {block}, freed by {}",
-                caller()
+                "something was written at offset {at} of {block}"
             );
         }
         special.retire();
@@ -237,21 +235,26 @@ impl Pool {
         let freed = self.freed.as_ref()?.try_lock().ok()?;
         let freed = freed.iter().find(|freed| freed.special.reserves(address))?;
         let offset = address.wrapping_sub(freed.special.start().addr()) as isize;
-        let Freed {
-            block, freed_by, ..
-        } = freed;
-        let text = format!("offset {offset} of {block}, freed by {freed_by}");
+        let mut text = format!("offset {offset} of {}", freed.block);
+        if let Some(stack) = &freed.freed_by {
+            let _ = write!(text, "\nfreed by{stack}");
+        }
         Some(Fault::Freed(text))
     }
 
     /// The blocks allocated and not freed, those that are alike together, with their number.
     pub fn live(&self) -> Vec<(PoolBlock, usize)> {
-        let mut live: BTreeMap<PoolBlock, usize> = BTreeMap::new();
-        for (block, _) in self.blocks.lock().unwrap().values() {
-            *live.entry(block.clone()).or_default() += 1;
-        }
-        live.into_iter().collect()
+        let blocks = self.blocks.lock().unwrap();
+        let mut live: Vec<_> = blocks.values().map(|(block, _)| block).collect();
+        live.sort();
+        let alike = live.chunk_by(|a, b| a == b);
+        alike.map(|alike| (alike[0].clone(), alike.len())).collect()
     }
+}
+
+/// Who called for what is done now, if drivers are verified.
+fn caller() -> Option<Stack> {
+    Whereabouts::now().map(|at| at.stack())
 }
 
 /// Zeroed memory of the host's heap.

@@ -1,24 +1,32 @@
 //! The end of a machine that found itself damaged.
 
 use crate::exports::exports;
+use crate::verify::Whereabouts;
 
 exports! {
     HIGH_LEVEL: KeBugCheck, KeBugCheckEx;
 }
 
-/// Ends the program, naming the bug check as Windows numbers it and what happened. Returning to
-/// the driver is no choice: it is in a state that would have stopped the real system.
+/// Ends the program, naming the bug check as Windows numbers it, what happened, and where in which
+/// driver if drivers are verified. Returning to the driver is no choice: it is in a state that would
+/// have stopped the real system.
 macro_rules! bug_check {
     ($name:ident, $($message:tt)+) => {
         panic!(
-            "bug check {:#x} {}: {}",
+            "bug check {:#x} {}: {}{}",
             $crate::ke::bug_check::$name,
             stringify!($name),
-            format_args!($($message)+)
+            format_args!($($message)+),
+            $crate::ke::bug_check::whereabouts()
         )
     };
 }
 pub(crate) use bug_check;
+
+/// Where this thread is in a driver, on lines of its own.
+pub(crate) fn whereabouts() -> String {
+    Whereabouts::now().map_or_else(String::new, |at| format!("\n{at}"))
+}
 
 // Numbers and names: "Bug check code reference".
 pub(crate) const IRQL_NOT_LESS_OR_EQUAL: u32 = 0x0a;
@@ -36,12 +44,16 @@ pub(crate) const DRIVER_RETURNED_HOLDING_CANCEL_LOCK: u32 = 0x11b;
 
 /// Any IRQL.
 extern "win64" fn KeBugCheck(code: u32) {
-    panic!("the driver stopped the machine: bug check {code:#x}");
+    panic!(
+        "the driver stopped the machine: bug check {code:#x}{}",
+        whereabouts()
+    );
 }
 
 /// Any IRQL.
 extern "win64" fn KeBugCheckEx(code: u32, p1: usize, p2: usize, p3: usize, p4: usize) {
     panic!(
-        "the driver stopped the machine: bug check {code:#x} ({p1:#x}, {p2:#x}, {p3:#x}, {p4:#x})"
+        "the driver stopped the machine: bug check {code:#x} ({p1:#x}, {p2:#x}, {p3:#x}, {p4:#x}){}",
+        whereabouts()
     );
 }

@@ -1,19 +1,20 @@
 //! A loaded image: mapped, relocated, imports bound.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use pe_unwind_info::x86_64::UnwindState;
 
 use super::symbols::Symbols;
-use super::{Layout, LoadError, Mapping};
+use super::{Layout, LoadError, Mapping, unwind};
 use crate::coverage::{self, Breakpoints};
 use crate::loader::layout::Section;
 
 /// A loaded image.
 #[derive(Debug)]
 pub struct Image {
-    path: PathBuf,
-    name: String,
     /// Before the mapping goes.
     _breakpoints: Option<Breakpoints>,
     mapping: Mapping,
@@ -21,7 +22,8 @@ pub struct Image {
     force_integrity: bool,
     sections: Vec<Section>,
     exports: BTreeMap<String, usize>,
-    symbols: OnceLock<Symbols>,
+    unwind: Range<u32>,
+    symbols: Arc<Symbols>,
 }
 
 impl Image {
@@ -63,12 +65,9 @@ impl Image {
 
         let base = mapping.base();
         let exports = std::mem::take(&mut layout.exports);
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        let name = name.to_string_lossy().into_owned();
+        let symbols = Symbols::of(path);
         Ok(Image {
-            path: path.into(),
-            _breakpoints: coverage::watch(&name, base, mapping.size()),
-            name,
+            _breakpoints: coverage::watch(symbols.image(), base, mapping.size()),
             entry: base + layout.entry as usize,
             force_integrity: layout.force_integrity,
             sections: layout.sections,
@@ -77,13 +76,14 @@ impl Image {
                 .map(|(name, at)| (name, base + at as usize))
                 .collect(),
             mapping,
-            symbols: OnceLock::new(),
+            unwind: layout.unwind,
+            symbols: Arc::new(symbols),
         })
     }
 
     /// The file's name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.symbols.image()
     }
 
     /// Where it is in memory.
@@ -106,15 +106,28 @@ impl Image {
         self.exports.get(name).copied()
     }
 
-    /// An address in it, for people: the image and the offset, and the function if the linker's map
-    /// lies beside the file.
-    pub(crate) fn describe(&self, address: usize) -> String {
-        let offset = address - self.mapping.base();
-        let symbols = self.symbols.get_or_init(|| Symbols::beside(&self.path));
-        match symbols.at(offset) {
-            Some(function) => format!("{}+{offset:#x} ({function})", self.name),
-            None => format!("{}+{offset:#x}", self.name),
-        }
+    /// The names of its functions.
+    pub(crate) fn symbols(&self) -> &Arc<Symbols> {
+        &self.symbols
+    }
+
+    /// Leaves the function that has the instruction at `offset`: `state` becomes its caller's.
+    /// Returns the address in the caller; `None` if the unwind data or the stack does not tell.
+    pub(crate) fn unwind(&self, state: &mut impl UnwindState, offset: u32) -> Option<usize> {
+        let table = self.bytes_from(self.unwind.start);
+        let table = table.and_then(|bytes| bytes.get(..self.unwind.len()));
+        let bytes_from = |offset| self.bytes_from(offset);
+        let caller = unwind::unwind(table.unwrap_or_default(), bytes_from, state, offset)?;
+        usize::try_from(caller).ok()
+    }
+
+    /// What the file has at `offset` of the image and behind it, to the end of the section.
+    fn bytes_from(&self, offset: u32) -> Option<&[u8]> {
+        let mut sections = self.sections.iter();
+        sections.find_map(|section| {
+            let at = offset.checked_sub(section.offset)?;
+            section.data.get(at as usize..)
+        })
     }
 
     /// Takes away what only initialisation needs. From here on such code faults when called.

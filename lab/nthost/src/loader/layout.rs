@@ -1,6 +1,7 @@
 //! Reads a PE file into what the loader needs. Every length and offset in the file is hostile.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use object::LittleEndian as LE;
 use object::pe;
@@ -30,6 +31,8 @@ pub struct Layout {
     pub imports: Vec<ImportSlot>,
     /// What it exports by name, as offsets.
     pub exports: BTreeMap<String, u32>,
+    /// Where its table of functions with unwind data is; empty if it has none.
+    pub unwind: Range<u32>,
 }
 
 /// One section.
@@ -107,6 +110,7 @@ impl Layout {
             relocations: relocations(&pe, file, &sections)?,
             imports: imports(&pe, &sections)?,
             exports: exports(&pe, size)?,
+            unwind: unwind(&pe),
             sections,
         })
     }
@@ -260,4 +264,10 @@ fn exports(pe: &PeFile64<'_>, image: usize) -> Result<BTreeMap<String, u32>, Str
         }
     }
     Ok(exports)
+}
+
+fn unwind(pe: &PeFile64<'_>) -> Range<u32> {
+    let table = pe.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION);
+    let (start, size) = table.map_or((0, 0), |table| table.address_range());
+    start..start.saturating_add(size)
 }

@@ -8,6 +8,7 @@ mod layout;
 mod mapping;
 mod modules;
 mod symbols;
+mod unwind;
 
 use std::fmt::Write as _;
 use std::io;
@@ -17,6 +18,7 @@ pub use image::Image;
 pub use layout::Layout;
 pub use mapping::Mapping;
 pub use modules::Modules;
+pub(crate) use symbols::Symbols;
 
 /// Why an image was not loaded.
 #[derive(Debug, thiserror::Error)]

@@ -1,82 +1,84 @@
-//! Names of an image's functions, from the map that the linker writes beside it.
+//! Names of an image's functions, from the PDB that the linker writes beside it.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
-/// The functions of an image.
-#[derive(Debug, Default)]
-pub(super) struct Symbols(BTreeMap<u64, String>);
+use pdb_addr2line::pdb::PDB;
+use pdb_addr2line::{Context, ContextPdbData, Frame, TypeFormatterFlags};
+use self_cell::self_cell;
 
-impl Symbols {
-    /// Those of the image at `path`; none if there is no map beside it.
-    pub(super) fn beside(path: &Path) -> Symbols {
-        let map = fs::read_to_string(path.with_extension("map"));
-        map.map_or_else(|_| Symbols::default(), |map| Symbols::parse(&map))
-    }
+type Lines<'a> = Context<'a, 'static>;
 
-    /// Reads a map as LINK and LLD write it. Lines that are no symbols are passed over.
-    fn parse(map: &str) -> Symbols {
-        let base = map
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Preferred load address is "))
-            .and_then(|base| u64::from_str_radix(base, 16).ok());
-        let Some(base) = base else {
-            return Symbols::default();
-        };
-        let symbol = |line: &str| {
-            // Section and offset, name, address, and where it is from.
-            let mut words = line.split_whitespace();
-            words.next()?.split_once(':')?;
-            let name = words.next()?;
-            let address = u64::from_str_radix(words.next()?, 16).ok()?;
-            let name = format!("{:#}", rustc_demangle::demangle(name));
-            Some((address.checked_sub(base)?, name))
-        };
-        Symbols(map.lines().filter_map(symbol).collect())
-    }
-
-    /// The function that has the byte at `offset` of the image.
-    pub(super) fn at(&self, offset: usize) -> Option<&str> {
-        let (_, name) = self.0.range(..=offset as u64).next_back()?;
-        Some(name)
+self_cell! {
+    /// What is read of a PDB, and what finds an address in it.
+    struct Names {
+        owner: ContextPdbData<'static, 'static, File>,
+        #[not_covariant]
+        dependent: Lines,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// An image's name and those of its functions, which are read when the first is asked for. They
+/// outlive the image.
+pub(crate) struct Symbols {
+    path: PathBuf,
+    image: String,
+    names: OnceLock<Option<Mutex<Names>>>,
+}
 
-    const MAP: &str = "\
- driver
-
- Preferred load address is 0000000180000000
-
- Start         Length     Name                   Class
- 0001:00000000 00001000H .text                   CODE
-
-  Address         Publics by Value              Rva+Base               Lib:Object
-
- 0001:00000000       DriverEntry                0000000180001000     driver.o
- 0001:00000020       _RNvNtCsbRRLXnrSwb4_7ntwatch6worker3run 0000000180001020     driver.o
-";
-
-    #[test]
-    fn an_address_is_in_the_function_that_begins_before_it() {
-        let symbols = Symbols::parse(MAP);
-        assert_eq!(symbols.at(0xfff), None);
-        assert_eq!(symbols.at(0x101f), Some("DriverEntry"));
-        assert_eq!(symbols.at(0x1020), Some("ntwatch::worker::run"));
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_in_a_map_is_read_or_passed_over(lines in prop::collection::vec(
-            "( ?[0-9a-g]{1,20}[: ]?){0,5}", 0..8
-        )) {
-            let map = format!("Preferred load address is 0000000180000000\n{}", lines.join("\n"));
-            Symbols::parse(&map).at(0x1000);
+impl Symbols {
+    /// Those of the image at `path`.
+    pub(super) fn of(path: &Path) -> Symbols {
+        let image = path.file_name().unwrap_or(path.as_os_str());
+        Symbols {
+            path: path.into(),
+            image: image.to_string_lossy().into_owned(),
+            names: OnceLock::new(),
         }
     }
+
+    /// The image's file name.
+    pub(crate) fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// The functions that have the instruction at `offset` of the image, with their lines of source:
+    /// what is inlined first, the one that is really there last. None if there is no PDB.
+    pub(crate) fn functions_at(&self, offset: usize) -> Vec<String> {
+        let names = self.names.get_or_init(|| read(&self.path).map(Mutex::new));
+        let Some(names) = names else {
+            return Vec::new();
+        };
+        let names = names.lock().unwrap();
+        names.with_dependent(|_, lines| {
+            let found = lines.find_frames(offset as u32).ok().flatten();
+            let frames = found.map_or_else(Vec::new, |found| found.frames);
+            frames.iter().map(describe).collect()
+        })
+    }
+}
+
+impl fmt::Debug for Symbols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "symbols of {}", self.image)
+    }
+}
+
+fn read(image: &Path) -> Option<Names> {
+    let pdb = PDB::open(File::open(image.with_extension("pdb")).ok()?).ok()?;
+    let data = ContextPdbData::try_from_pdb(pdb).ok()?;
+    let flags = TypeFormatterFlags::default() | TypeFormatterFlags::NO_ARGUMENTS;
+    Names::try_new(data, |data| data.make_context_with_formatter_flags(flags)).ok()
+}
+
+/// A function, and the file and line of the instruction.
+fn describe(frame: &Frame<'_>) -> String {
+    let mut text = frame.function.as_deref().unwrap_or("?").to_owned();
+    if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+        let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+        let _ = write!(text, " ({file}:{line})");
+    }
+    text
 }

@@ -14,10 +14,9 @@ impl Watch for Arguments {
         if let Some(breach) = breach(call) {
             bug_check!(
                 DRIVER_VERIFIER_DETECTED_VIOLATION,
-                "{} {breach} (page \"{}\")\n{}",
+                "{} {breach} (page \"{}\")",
                 call.export.name,
-                call.export.page(),
-                call.place()
+                call.export.page()
             );
         }
         Decision::Call

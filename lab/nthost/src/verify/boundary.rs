@@ -5,13 +5,12 @@
 //! that a caller counts on, asks [`enter`], restores them and goes where it was told.
 
 use std::arch::naked_asm;
-use std::cell::Cell;
 use std::ptr;
 use std::sync::LazyLock;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
 
-use super::call::{self, Call, Registers};
+use super::call::{Call, Registers};
 use super::{Decision, framework};
 use crate::Current;
 use crate::exports::{self, Export};
@@ -52,17 +51,6 @@ struct Frame {
     return_address: usize,
 }
 
-thread_local! {
-    /// Where the thread's last call of a driver returns to.
-    static RETURN_ADDRESS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The place in a driver that called the function which runs. Only for functions that do not call
-/// drivers back before they ask.
-pub(crate) fn caller() -> String {
-    call::place(RETURN_ADDRESS.get())
-}
-
 /// Decides about a call: says where it goes on, and what is in `rax` there.
 unsafe extern "win64" fn enter(frame: *mut Frame) {
     // SAFETY: `cross` passes what it has just saved on this thread's stack, and goes on with it
@@ -75,7 +63,7 @@ unsafe extern "win64" fn enter(frame: *mut Frame) {
         stack: (&raw const frame.return_address).addr() + size_of::<usize>(),
         registers: &frame.registers,
     };
-    RETURN_ADDRESS.set(frame.return_address);
+    call.remember();
     let (decision, function) = Current::with(|current| {
         let verifier = current.kernel.verifier.as_ref();
         let decision = verifier.map_or(Decision::Call, |verifier| verifier.enter(&call));

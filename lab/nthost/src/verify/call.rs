@@ -1,5 +1,9 @@
 //! One call of a driver.
 
+use std::cell::Cell;
+use std::fmt;
+
+use super::stack::{Context, Stack, word_on_stack};
 use crate::Current;
 use crate::exports::Export;
 
@@ -46,20 +50,101 @@ impl Call<'_> {
         [rcx, rdx, r8, r9]
     }
 
-    /// Where the call returns to, for people.
-    pub(super) fn place(&self) -> String {
-        place(self.return_address)
+    /// The driver's stack, from where the call returns to.
+    pub fn stack(&self) -> Stack {
+        Stack::of(&self.context())
+    }
+
+    fn context(&self) -> Context {
+        let of = self.registers;
+        Context {
+            instruction: self.return_address,
+            registers: [
+                of.rax,
+                of.rcx,
+                of.rdx,
+                of.rbx,
+                self.stack as u64,
+                of.rbp,
+                of.rsi,
+                of.rdi,
+                of.r8,
+                of.r9,
+                of.r10,
+                of.r11,
+                of.r12,
+                of.r13,
+                of.r14,
+                of.r15,
+            ],
+            is_calling: true,
+        }
+    }
+
+    /// Makes it the thread's last, for [`Whereabouts`].
+    pub(super) fn remember(&self) {
+        LAST.set(Some(Whereabouts {
+            function: Some(self.export.name),
+            context: self.context(),
+        }));
     }
 }
 
-/// An address in a driver, for people: the image, the offset in it, and the function.
-pub(super) fn place(address: usize) -> String {
-    let image = match Current::exists() {
-        true => Current::with(|current| current.kernel.modules.find(address)),
-        false => None,
-    };
-    match image {
-        Some(image) => image.describe(address),
-        None => format!("{address:#x}"),
+thread_local! {
+    /// Where this host thread was last seen in a driver.
+    static LAST: Cell<Option<Whereabouts>> = const { Cell::new(None) };
+}
+
+/// Where a thread is, or was when it called the kernel, in a driver.
+#[derive(Clone, Copy)]
+pub(crate) struct Whereabouts {
+    /// What it called, if it did.
+    function: Option<&'static str>,
+    context: Context,
+}
+
+impl Whereabouts {
+    /// Where this thread is in a driver, if its drivers are verified: in the last call that it made
+    /// to the kernel if that has not returned, or where it was interrupted.
+    pub(crate) fn now() -> Option<Whereabouts> {
+        let verifies = Current::exists() && Current::with(|now| now.kernel.verifier.is_some());
+        let last = LAST.get().filter(|_| verifies)?;
+        let Context {
+            instruction,
+            registers,
+            is_calling,
+        } = last.context;
+        // N.B. who returned has left the address where it was, until the place is used anew. The
+        // thread is then either above it or has written there.
+        let return_address = || word_on_stack(registers[RSP] as usize - size_of::<usize>());
+        (!is_calling || return_address() == Some(instruction)).then_some(last)
+    }
+
+    /// Notes where this thread was interrupted, if that was in a driver.
+    pub(super) fn interrupted(context: Context) {
+        let at = context.instruction;
+        if Current::with(|current| current.kernel.modules.find(at)).is_some() {
+            let function = None;
+            LAST.set(Some(Whereabouts { function, context }));
+        }
+    }
+
+    /// The stack there.
+    pub(crate) fn stack(&self) -> Stack {
+        Stack::of(&self.context)
+    }
+}
+
+/// The number of the stack pointer.
+pub(super) const RSP: usize = 4;
+
+impl fmt::Display for Whereabouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let irql = Current::with(|current| current.thread.ke.irql());
+        match self.function {
+            Some(function) => write!(f, "in {function}, called at IRQL {irql} by")?,
+            None => write!(f, "at IRQL {irql} in")?,
+        }
+        write!(f, "{}", self.stack())
     }
 }

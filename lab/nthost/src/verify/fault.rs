@@ -4,8 +4,8 @@ use std::mem::{MaybeUninit, zeroed};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::boundary::caller;
-use super::call::place;
+use super::Whereabouts;
+use super::stack::Context;
 use crate::Current;
 use crate::ex::pool::Fault;
 use crate::ke::bug_check;
@@ -49,20 +49,30 @@ unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: 
     };
     // SAFETY: with SA_SIGINFO the context is the interrupted thread's.
     let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    let at = || place(registers[libc::REG_RIP as usize] as usize);
+    let interrupted = || Whereabouts::interrupted(context_of(registers));
     match known {
-        Some(Fault::Freed(what)) => bug_check!(
-            DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
-            "{} touches {what}",
-            at()
-        ),
-        Some(Fault::Beside(what)) if info.si_code == SEGV_PKUERR => too_high(&at(), &what),
-        None if info.si_code == SEGV_PKUERR => too_high(&at(), &elsewhere(address)),
-        Some(Fault::Beside(what)) => bug_check!(
-            DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION,
-            "{} touches {what}",
-            at()
-        ),
+        Some(Fault::Freed(what)) => {
+            interrupted();
+            bug_check!(
+                DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
+                "the driver touches {what}"
+            )
+        }
+        Some(Fault::Beside(what)) if info.si_code == SEGV_PKUERR => {
+            interrupted();
+            too_high(&what)
+        }
+        None if info.si_code == SEGV_PKUERR => {
+            interrupted();
+            too_high(&elsewhere(address))
+        }
+        Some(Fault::Beside(what)) => {
+            interrupted();
+            bug_check!(
+                DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION,
+                "the driver touches {what}"
+            )
+        }
         None => {}
     }
     let Some(before) = BEFORE.get() else { return };
@@ -70,13 +80,12 @@ unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: 
     unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
 }
 
-/// Stops the machine: `what` may be paged out, and `at` touches it where nobody could wait for it.
-fn too_high(at: &str, what: &str) -> ! {
+/// Stops the machine: `what` may be paged out, where nobody could wait for it.
+fn too_high(what: &str) -> ! {
     let irql = Current::with(|current| current.thread.ke.irql());
     bug_check!(
         IRQL_NOT_LESS_OR_EQUAL,
-        "{at} touches pageable memory at IRQL {irql}: {what}; the thread's last call is at {}",
-        caller()
+        "the driver touches pageable memory at IRQL {irql}: {what}"
     );
 }
 
@@ -84,6 +93,23 @@ fn too_high(at: &str, what: &str) -> ! {
 fn elsewhere(address: usize) -> String {
     let view = Current::with(|current| current.kernel.mm.describe(address));
     view.unwrap_or_else(|| format!("{address:#x}"))
+}
+
+/// What a signal interrupted.
+fn context_of(registers: &[libc::greg_t; 23]) -> Context {
+    use libc::{
+        REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RAX, REG_RBP,
+        REG_RBX, REG_RCX, REG_RDI, REG_RDX, REG_RIP, REG_RSI, REG_RSP,
+    };
+    let by_number = [
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9,
+        REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+    ];
+    Context {
+        instruction: registers[REG_RIP as usize] as usize,
+        registers: by_number.map(|register| registers[register as usize].cast_unsigned()),
+        is_calling: false,
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +145,7 @@ mod tests {
             // SAFETY: it is not: this is the breach.
             unsafe { block.wrapping_add(48).write_volatile(1) };
         });
-        let named = "touches offset 48 of 48 bytes of pool tagged 'Ntw1', allocated by";
+        let named = "the driver touches offset 48 of 48 bytes of pool tagged 'Ntw1', allocated by";
         assert!(printed.contains("BEYOND_END_OF_ALLOCATION"), "{printed}");
         assert!(printed.contains(named), "{printed}");
     }

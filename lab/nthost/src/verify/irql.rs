@@ -17,12 +17,11 @@ impl Watch for Limits {
         if !allowed.contains(&irql) {
             bug_check!(
                 IRQL_NOT_LESS_OR_EQUAL,
-                "{} is called at IRQL {irql}, and this call may be at {} to {} (page \"{}\")\n{}",
+                "{} is called at IRQL {irql}, and this call may be at {} to {} (page \"{}\")",
                 call.export.name,
                 allowed.start(),
                 allowed.end(),
-                call.export.page(),
-                call.place()
+                call.export.page()
             );
         }
         Decision::Call

@@ -3,7 +3,7 @@
 //! A lock is taken once, given back by the thread that took it, and before the driver's routine
 //! returns. Locks that lie in an image are always taken in the same order.
 
-use super::{Call, Decision, Watch};
+use super::{Call, Decision, Stack, Watch};
 use crate::Current;
 use crate::ke::bug_check;
 use std::collections::{HashMap, HashSet};
@@ -35,8 +35,7 @@ enum Step {
 struct Lock {
     kind: Kind,
     address: usize,
-    /// Where it was acquired, for people.
-    acquired_at: String,
+    acquired_by: Stack,
 }
 
 impl fmt::Display for Lock {
@@ -44,14 +43,14 @@ impl fmt::Display for Lock {
         let Lock {
             kind,
             address,
-            acquired_at,
+            acquired_by,
         } = self;
         let kind = match kind {
             Kind::Spin => "spin lock",
             Kind::Push => "push lock",
             Kind::FastMutex => "fast mutex",
         };
-        write!(f, "{kind} {address:#x}, acquired at {acquired_at}")
+        write!(f, "{kind} {address:#x}, acquired by{acquired_by}")
     }
 }
 
@@ -127,20 +126,19 @@ impl Locks {
         if let Some(lock) = held.iter().find(|lock| lock.address == address) {
             bug_check!(
                 DRIVER_VERIFIER_DETECTED_VIOLATION,
-                "{} waits for what its own thread holds: {lock}\n{}",
-                call.export.name,
-                call.place()
+                "{} waits for what its own thread holds: {lock}",
+                call.export.name
             );
         }
         for lock in &held {
             self.follow(call, lock, address);
         }
-        let acquired_at = call.place();
+        let acquired_by = call.stack();
         with_held(|held| {
             held.push(Lock {
                 kind,
                 address,
-                acquired_at,
+                acquired_by,
             });
         });
     }
@@ -153,9 +151,8 @@ impl Locks {
         if !self.order.lock().unwrap().add(one, other) {
             bug_check!(
                 DRIVER_VERIFIER_DETECTED_VIOLATION,
-                "{} takes lock {second:#x} after {first}; others take them the other way round\n{}",
-                call.export.name,
-                call.place()
+                "{} takes lock {second:#x} after {first}; others take them the other way round",
+                call.export.name
             );
         }
     }
@@ -171,9 +168,8 @@ fn release(call: &Call<'_>, kind: Kind) {
     if released.is_none() {
         bug_check!(
             DRIVER_VERIFIER_DETECTED_VIOLATION,
-            "{} gives back {address:#x}, which its thread does not hold so\n{}",
-            call.export.name,
-            call.place()
+            "{} gives back {address:#x}, which its thread does not hold so",
+            call.export.name
         );
     }
 }
@@ -183,9 +179,8 @@ fn without_spin_lock(call: &Call<'_>) {
     if let Some(lock) = held {
         bug_check!(
             DRIVER_VERIFIER_DETECTED_VIOLATION,
-            "{} is called with a lock held: {lock}\n{}",
-            call.export.name,
-            call.place()
+            "{} is called with a lock held: {lock}",
+            call.export.name
         );
     }
 }

@@ -18,13 +18,16 @@ pub(crate) mod framework;
 mod irql;
 pub(crate) mod locks;
 pub(crate) mod pageable;
+mod stack;
 
 use std::sync::{Arc, RwLock};
 
 pub use call::Call;
+pub(crate) use call::Whereabouts;
 pub use delays::Delays;
 pub use faults::{Fault, Faults, Site};
 pub use pageable::sees_pageable;
+pub use stack::Stack;
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
