@@ -9,6 +9,15 @@ use std::time::{Duration, Instant};
 /// How long anything here may take before it counts as hung. No test measures time by it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The variable of the environment that has every machine of these tests verify.
+pub const VERIFY: &str = "NTWATCH_VERIFY";
+
+/// Is [`VERIFY`] set?
+#[must_use]
+pub fn verifies() -> bool {
+    std::env::var_os(VERIFY).is_some()
+}
+
 /// Looks again and again until there is something to see.
 ///
 /// # Panics
@@ -55,7 +64,8 @@ impl Lab {
             .unwrap_or_else(|e| panic!("{} is not a lab: {e}", paths.display()))
     }
 
-    /// Starts `nthost serve` with the shipped driver and waits for its socket.
+    /// Starts `nthost serve` with the shipped driver and waits for its socket. With
+    /// [`NTWATCH_VERIFY`](VERIFY) in the environment it holds the driver to the rules.
     ///
     /// # Panics
     /// When it ends or says nothing before the socket is there.
@@ -71,6 +81,9 @@ impl Lab {
             .arg(&self.driver)
             .arg("--socket")
             .arg(&socket);
+        if verifies() {
+            command.arg("--verify");
+        }
         command.args(args).stdin(Stdio::null());
         let out = std::fs::File::create(&log).expect("a log");
         command.stdout(out.try_clone().expect("a log")).stderr(out);

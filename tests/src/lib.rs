@@ -7,6 +7,7 @@ pub mod activity;
 pub mod lab;
 pub mod machine;
 pub mod mapped;
+pub mod races;
 pub mod raw;
 pub mod recording;
 pub mod turmoil;

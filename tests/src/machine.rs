@@ -1,7 +1,8 @@
 //! A machine inside the test's own process, for what a test has to do at a certain moment.
 
 use crate::account::{assert_balances, assert_counts, assert_counts_every_open};
-use crate::lab::{Lab, PATIENCE, until};
+use crate::lab::{Lab, PATIENCE, until, verifies};
+use crate::watchdog::watched;
 use nthost::io::{Client, Completion, FileHandle, Moment, Service, ServiceConfig, Stop, Ticket};
 use nthost::ps::NewProcess;
 use nthost::se::Token;
@@ -19,12 +20,12 @@ pub const READ_WRITE: u32 = 0xC000_0000;
 
 const STATUS_CANCELLED: i32 = 0xC000_0120_u32 as i32;
 
-/// Boots a machine on which nothing runs. With `NTWATCH_VERIFY` in the environment it holds drivers
-/// to the rules.
+/// Boots a machine on which nothing runs. With [`NTWATCH_VERIFY`](crate::lab::VERIFY) in the
+/// environment it holds drivers to the rules.
 #[must_use]
 pub fn boot() -> Arc<Kernel> {
     Kernel::boot(Config {
-        verify: std::env::var_os("NTWATCH_VERIFY").is_some(),
+        verify: verifies(),
         ..Config::default()
     })
 }
@@ -172,12 +173,23 @@ pub fn unload(service: Service, last: Client) {
 /// # Panics
 /// When it cannot be unloaded or leaves something behind.
 pub fn stop(service: &Service) {
+    let stop = watched("a driver that is stopped".to_owned(), || service.stop());
     // As on Windows, a request may hold its file for a moment after its waiter is told.
-    let leaks = match service.stop() {
-        Stop::Stopped(leaks) => leaks,
-        Stop::Pending { .. } => service.wait(),
+    match stop {
+        Stop::Stopped(leaks) => assert!(leaks.is_empty(), "{leaks}"),
+        Stop::Pending { .. } => wait_for_unload(service),
         Stop::Refused => panic!("the driver cannot be unloaded"),
-    };
+    }
+}
+
+/// Waits until a driver is unloaded that was told to stop.
+///
+/// # Panics
+/// When it leaves something behind. If it stays, the program ends.
+pub fn wait_for_unload(service: &Service) {
+    let leaks = watched("a driver that is to be unloaded".to_owned(), || {
+        service.wait()
+    });
     assert!(leaks.is_empty(), "{leaks}");
 }
 

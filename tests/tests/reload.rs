@@ -5,7 +5,7 @@ use ntwatch_protocol::ioctl::{SHUTDOWN, STATUS_SHUTDOWN};
 use ntwatch_protocol::reader::Records;
 use ntwatch_tests::lab::Lab;
 use ntwatch_tests::machine::{
-    boot, client, configure_all, end_of, live_and_die, load, submit_read,
+    boot, client, configure_all, end_of, live_and_die, load, submit_read, wait_for_unload,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,8 +51,7 @@ fn a_thousand_loads_and_unloads_under_load_leave_nothing_behind() {
             drop((stop, handle));
             stopper.die();
             watcher.die();
-            let leaks = service.wait();
-            assert!(leaks.is_empty(), "round {round}: {leaks}");
+            wait_for_unload(&service);
         }
     });
 }

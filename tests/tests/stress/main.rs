@@ -2,7 +2,9 @@
 //! by it when it fails; `NTWATCH_SEED=…` is that round alone. `NTWATCH_STRESS_MINUTES=…` goes on
 //! from there for so long.
 
+use ntwatch_lab_figures::tell;
 use ntwatch_tests::lab::Lab;
+use ntwatch_tests::races::Race;
 use ntwatch_tests::turmoil::{Trouble, round};
 use ntwatch_tests::watchdog::watched;
 use std::time::{Duration, Instant};
@@ -11,23 +13,64 @@ const ROUNDS: u64 = 500;
 
 #[test]
 fn threads_that_race_leave_the_account_right_and_nothing_behind() {
-    let lab = Lab::get();
-    let run = |seed| {
-        watched(format!("NTWATCH_SEED={seed}"), || {
-            round(&lab, seed, Trouble::Delays);
-        });
-    };
     let first = number("NTWATCH_SEED");
+    let mut tally = Tally::default();
     if let Some(minutes) = number("NTWATCH_STRESS_MINUTES") {
         let end = Instant::now() + Duration::from_secs(60 * minutes);
-        let mut seeds = first.unwrap_or(0)..;
-        while Instant::now() < end {
-            seeds.next().into_iter().for_each(run);
-        }
+        let seeds = first.unwrap_or(0)..;
+        tally.run(seeds.take_while(|_| Instant::now() < end));
     } else if let Some(seed) = first {
-        run(seed);
+        tally.run(seed..=seed);
     } else {
-        (0..ROUNDS).for_each(run);
+        tally.run(0..ROUNDS);
+    }
+    tally.tell();
+    if tally.rounds >= ROUNDS {
+        tally.assert_complete();
+    }
+}
+
+/// What some rounds have met.
+#[derive(Default)]
+struct Tally {
+    rounds: u64,
+    met: [u64; Race::ALL.len()],
+}
+
+impl Tally {
+    fn run(&mut self, seeds: impl IntoIterator<Item = u64>) {
+        let lab = Lab::get();
+        for seed in seeds {
+            let races = watched(format!("NTWATCH_SEED={seed}"), || {
+                round(&lab, seed, Trouble::Delays)
+            });
+            self.rounds += 1;
+            for race in Race::ALL {
+                self.met[race as usize] += races.met.times(race);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        tell("rounds of racing threads", self.rounds, "rounds");
+        println!("{:8} rounds", self.rounds);
+        for race in Race::ALL {
+            let times = self.met[race as usize];
+            tell(&format!("race: {}", race.name()), times, "times met");
+            println!("{times:8} {}", race.name());
+        }
+    }
+
+    fn assert_complete(&self) {
+        let missed = Race::ALL
+            .into_iter()
+            .filter(|race| self.met[*race as usize] == 0);
+        let missed: Vec<_> = missed.map(Race::name).collect();
+        assert!(
+            missed.is_empty(),
+            "never met in {} rounds: {missed:?}",
+            self.rounds
+        );
     }
 }
 
