@@ -50,6 +50,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 /// What a cargo build left behind, from its messages.
 pub(crate) struct Built(Vec<Value>);
 
+/// A program of tests.
+#[derive(Debug)]
+pub(crate) struct TestProgram {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    /// Of its package, where cargo would run it.
+    pub(crate) directory: PathBuf,
+}
+
 /// Runs a cargo build. The command must not ask for a message format.
 pub(crate) fn build(command: &mut Command) -> Result<Built> {
     command.arg("--message-format=json-render-diagnostics");
@@ -73,6 +82,20 @@ impl Built {
             .next();
         path.map(PathBuf::from)
             .with_context(|| format!("cargo built no program {name}"))
+    }
+
+    /// The programs of integration tests.
+    pub(crate) fn tests(&self) -> Vec<TestProgram> {
+        let is_test = |message: &&Value| message["target"]["kind"][0] == "test";
+        let tests = self.0.iter().filter(is_test).filter_map(|message| {
+            let manifest = Path::new(message["manifest_path"].as_str()?);
+            Some(TestProgram {
+                name: message["target"]["name"].as_str()?.to_owned(),
+                path: message["executable"].as_str()?.into(),
+                directory: manifest.parent()?.to_owned(),
+            })
+        });
+        tests.collect()
     }
 
     /// The dynamic library of the library target `name`.

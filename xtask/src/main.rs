@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod emulate;
 mod kit;
+mod mutants;
 mod pe;
 mod setup;
 mod toolchain;
@@ -32,6 +33,8 @@ Usage: cargo xtask COMMAND
   bench             run the benchmarks
   stress [--minutes N] [--seed S]
                     have threads race for the driver, round by round from a seed
+  mutants [--short] [NAME...]
+                    plant bugs in the driver, one after the other, and see which tests catch them
   emulate           run the driver in an emulator that is not the lab's
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -48,6 +51,7 @@ enum Task {
     Clippy,
     Bench,
     Emulate,
+    Mutants(mutants::Options),
     Stress(check::Stress),
     Demo(demo::Options),
     Help,
@@ -87,6 +91,7 @@ fn parse() -> Result<Task> {
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
+            "mutants" => Task::Mutants(mutants::Options::default()),
             "stress" => Task::Stress(check::Stress::default()),
             "demo" => Task::Demo(demo::Options::default()),
             other => bail!("there is no task {other:?}"),
@@ -99,6 +104,8 @@ fn parse() -> Result<Task> {
             (Task::Build { json, .. }, Long("json")) => *json = true,
             (Task::Build { image, .. }, Value(name)) if name == "driver" => *image = Some("driver"),
             (Task::Build { image, .. }, Value(name)) if name == "wdfldr" => *image = Some("wdfldr"),
+            (Task::Mutants(options), Long("short")) => options.short = true,
+            (Task::Mutants(options), Value(name)) => options.names.push(name.string()?),
             (Task::Stress(options), Long("minutes")) => {
                 options.minutes = arguments.value()?.parse().context("--minutes")?;
             }
@@ -134,6 +141,7 @@ fn run(task: Task) -> Result<String> {
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,
+        Task::Mutants(options) => mutants::run(&options)?,
         Task::Stress(options) => check::stress(&options)?,
         Task::Demo(options) => demo::run(&options)?,
     }

@@ -1,0 +1,114 @@
+//! Planted bugs: the proof that whatever looks for bugs can find one.
+//!
+//! Each patch of `lab/mutants` breaks the driver as people break drivers. The broken driver is built
+//! in a copy of the work tree, and the tests run with it, on machines that verify, until one of them
+//! fails. A program of tests must first pass with the driver as it is, by the same way, or nothing
+//! that it says of others means anything.
+
+mod patch;
+mod suite;
+mod tree;
+
+use std::{fmt, sync::mpsc, thread};
+
+use anyhow::{Result, bail};
+
+use crate::{build, pe};
+use patch::Patch;
+use suite::{Catch, Suite};
+use tree::Tree;
+
+/// Which bugs to plant.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Those that every run of the tests plants.
+    pub(crate) short: bool,
+    /// Those of these names; without any, all.
+    pub(crate) names: Vec<String>,
+}
+
+/// Plants one bug after the other, and fails if one of them is not caught.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let patches = chosen(Patch::all()?, options)?;
+    let tree = Tree::in_directory(&pe::lab().join("mutants"));
+    let control = tree.build(None)?;
+    let mut suite = Suite::build(&build::all()?, control.clone())?;
+
+    let mut rows = Vec::new();
+    thread::scope(|scope| {
+        // One is built while the one before runs.
+        let (built, mutants) = mpsc::sync_channel(0);
+        let (tree, patches, control) = (&tree, &patches, &control);
+        scope.spawn(move || {
+            let mut mutants = patches.iter().map(|patch| tree.mutant(patch, control));
+            // Nobody asks for more when something is wrong with the tests.
+            mutants.try_for_each(|mutant| built.send(mutant))
+        });
+        for (patch, mutant) in patches.iter().zip(mutants) {
+            let outcome = match mutant {
+                Ok(mutant) => suite
+                    .catch(patch, &mutant)?
+                    .map_or(Outcome::Missed, Outcome::Caught),
+                Err(error) => Outcome::NotPlanted(error),
+            };
+            let row = Row { patch, outcome };
+            eprintln!("{row}");
+            rows.push(row);
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    report(&rows)
+}
+
+fn chosen(all: Vec<Patch>, options: &Options) -> Result<Vec<Patch>> {
+    let names = &options.names;
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !all.iter().any(|patch| patch.name == **name))
+    {
+        bail!("there is no {unknown}.patch in lab/mutants");
+    }
+    let is_chosen = |patch: &Patch| {
+        (names.is_empty() || names.contains(&patch.name)) && (!options.short || patch.short)
+    };
+    Ok(all.into_iter().filter(is_chosen).collect())
+}
+
+fn report(rows: &[Row<'_>]) -> Result<()> {
+    println!("\n{:<44} {:<18} caught by", "planted bug", "needs");
+    rows.iter().for_each(|row| println!("{row}"));
+    let count = |is: fn(&Row<'_>) -> bool| rows.iter().filter(|row| is(row)).count();
+    let caught = count(|row| matches!(row.outcome, Outcome::Caught(_)));
+    let known = count(|row| matches!(row.outcome, Outcome::Missed) && row.patch.known.is_some());
+    println!("{caught} of {} planted bugs are caught", rows.len());
+    ntwatch_lab_figures::tell("planted bugs that are caught", caught as u64, "bugs");
+    match rows.len() - caught - known {
+        0 => Ok(()),
+        missed => bail!("{missed} of {} planted bugs are not caught", rows.len()),
+    }
+}
+
+/// A bug, and what became of it.
+struct Row<'p> {
+    patch: &'p Patch,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Caught(Catch),
+    Missed,
+    NotPlanted(anyhow::Error),
+}
+
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Patch { name, needs, .. } = self.patch;
+        write!(f, "{name:<44} {:<18} ", needs.to_string())?;
+        match (&self.outcome, &self.patch.known) {
+            (Outcome::Caught(catch), _) => catch.fmt(f),
+            (Outcome::Missed, Some(why)) => write!(f, "not caught, because {why}"),
+            (Outcome::Missed, None) => f.write_str("NOT CAUGHT"),
+            (Outcome::NotPlanted(error), _) => write!(f, "NOT PLANTED: {error:#}"),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The tests, program by program, run with one driver or another.
+
+use std::{
+    fmt, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::patch::{Needs, Patch};
+use super::tree::Image;
+use crate::{
+    build::Artifacts,
+    command::{self, TestProgram, cargo},
+};
+
+/// What tests the driver: end to end, with hostile programs, and as a file.
+const PACKAGES: [&str; 3] = ["ntwatch-tests", "ntwatch-fuzz", "ntwatch-wdk-check"];
+/// Where the last is.
+const PROOFS: &str = "lab/wdk/check";
+
+/// They are about the client and about what was recorded elsewhere.
+const LEFT_OUT: [&str; 3] = ["bad_input", "command_line", "recordings"];
+
+/// What takes the longest, and comes last.
+const LONG: [&str; 6] = ["mapped", "reload", "storm", "faults", "fuzz", "stress"];
+
+/// A program hangs that takes so much longer than with the driver as it is.
+const LONGER: u32 = 5;
+/// Even one that took no time.
+const AT_LEAST: Duration = Duration::from_secs(15);
+
+pub(super) struct Suite {
+    programs: Vec<Program>,
+    /// Where things are, by the names that `build --json` has.
+    lab: Value,
+    /// The driver as it is.
+    control: Image,
+}
+
+/// A program of tests.
+struct Program {
+    test: TestProgram,
+    /// With the driver as it is, once that has passed.
+    took: Option<Duration>,
+}
+
+/// What caught a bug.
+pub(super) struct Catch {
+    program: String,
+    failure: Failure,
+}
+
+impl fmt::Display for Catch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { test, message } = &self.failure;
+        write!(f, "{}: {test}: {message}", self.program)
+    }
+}
+
+impl Suite {
+    /// Builds the programs.
+    pub(super) fn build(lab: &Artifacts, control: Image) -> Result<Self> {
+        let mut cargo = cargo();
+        cargo.args(["test", "--no-run"]);
+        cargo.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+        let bindings = lab.bindings.as_ref().context("the lab is for Linux")?;
+        cargo.env("NTWATCH_WDK_BINDINGS", bindings);
+        let programs = command::build(&mut cargo)?.tests().into_iter();
+        let programs = programs.filter(|test| !LEFT_OUT.contains(&test.name.as_str()));
+        let programs = programs.map(|test| Program { test, took: None });
+        Ok(Self {
+            programs: programs.collect(),
+            lab: serde_json::from_str(&lab.json())?,
+            control,
+        })
+    }
+
+    /// Runs one program after the other until a test fails.
+    pub(super) fn catch(&mut self, patch: &Patch, driver: &Image) -> Result<Option<Catch>> {
+        let lab = self.lab_with(driver)?;
+        let control = self.lab_with(&self.control)?;
+        self.programs
+            .sort_by_key(|program| program.turn(patch.needs));
+        for program in &mut self.programs {
+            let limit = AT_LEAST + LONGER * program.control(&control)?;
+            if let Some(failure) = program.run(&lab, limit)? {
+                let program = program.test.name.clone();
+                return Ok(Some(Catch { program, failure }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The file that names a driver to the tests, beside it.
+    fn lab_with(&self, driver: &Image) -> Result<PathBuf> {
+        let mut lab = self.lab.clone();
+        lab["driver"] = driver.0.to_string_lossy().into();
+        let path = driver.0.with_file_name("lab.json");
+        fs::write(&path, lab.to_string()).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+}
+
+impl Program {
+    /// What finds such bugs goes first. What a bug does says more than that the file has it, so that
+    /// the file is looked at last.
+    fn turn(&self, needs: Needs) -> usize {
+        let name = self.test.name.as_str();
+        let is_proof = self.test.directory.ends_with(PROOFS);
+        match (needs, name) {
+            (Needs::Race, "falling_asleep" | "places" | "under_way") => 0,
+            (Needs::Race, "stress") => 1,
+            (Needs::Fault, "faults") => 0,
+            (Needs::LookAtTheFile, _) if is_proof => 0,
+            _ if is_proof => usize::MAX,
+            _ => {
+                2 + LONG
+                    .iter()
+                    .position(|long| *long == name)
+                    .map_or(0, |at| at + 1)
+            }
+        }
+    }
+
+    /// Runs it with the driver as it is, if that was not done yet. It has to pass, and what it takes
+    /// is what it may take a multiple of.
+    fn control(&mut self, lab: &Path) -> Result<Duration> {
+        const NO_HANG: Duration = Duration::from_secs(600);
+        if let Some(took) = self.took {
+            return Ok(took);
+        }
+        let began = Instant::now();
+        if let Some(Failure { test, message }) = self.run(lab, NO_HANG)? {
+            let name = &self.test.name;
+            bail!("{name}: {test} fails with the driver as it is: {message}");
+        }
+        let took = began.elapsed();
+        eprintln!(
+            "xtask: {} passes with the driver as it is, in {:.1} s",
+            self.test.name,
+            took.as_secs_f32()
+        );
+        Ok(*self.took.insert(took))
+    }
+
+    /// Runs it until a test fails or `limit` is over.
+    fn run(&self, lab: &Path, limit: Duration) -> Result<Option<Failure>> {
+        let log = lab.with_file_name(&self.test.name).with_extension("log");
+        let output = File::create(&log).with_context(|| log.display().to_string())?;
+        let errors = output.try_clone()?;
+        let mut command = Command::new(&self.test.path);
+        command
+            // One test after the other, so that it is known which one ends the program.
+            .args(["--test-threads=1", "--nocapture"])
+            .current_dir(&self.test.directory)
+            .env("NTWATCH_LAB", lab)
+            .env("NTWATCH_VERIFY", "1")
+            .env_remove(ntwatch_lab_figures::VARIABLE)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors);
+        let mut running = Running::start(&mut command)?;
+        let began = Instant::now();
+        loop {
+            let ended = running.0.try_wait()?;
+            let printed = fs::read(&log).with_context(|| log.display().to_string())?;
+            let printed = Printed(&String::from_utf8_lossy(&printed));
+            if let Some(failure) = printed.panic() {
+                return Ok(Some(failure));
+            }
+            if let Some(status) = ended {
+                return Ok((!status.success()).then(|| printed.end(status)));
+            }
+            if began.elapsed() > limit {
+                return Ok(Some(printed.hang()));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A program that ends when nobody waits for it any more, and whatever it has started with it.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Self> {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        let child = command.spawn();
+        let program = command.get_program().to_string_lossy();
+        child
+            .map(Self)
+            .with_context(|| format!("cannot start {program}"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The whole group: tests start machines. It is gone already when all went well.
+        let group = format!("-{}", self.0.id());
+        let mut kill = Command::new("kill");
+        kill.args(["-KILL", "--", &group]).stderr(Stdio::null());
+        let _ = kill.status();
+        let _ = self.0.wait();
+    }
+}
+
+/// The first test that failed, and why.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    test: String,
+    message: String,
+}
+
+/// What a program of tests has printed.
+struct Printed<'o>(&'o str);
+
+impl Printed<'_> {
+    /// The first panic; a machine that is stopped is one, too.
+    fn panic(&self) -> Option<Failure> {
+        let mut lines = self.0.split_inclusive('\n');
+        let before = lines
+            .by_ref()
+            .take_while(|line| !line.contains(" panicked at "));
+        let test = before.filter_map(test_of).last();
+        let mut message = lines.next()?.strip_suffix('\n')?.to_owned();
+        if message.ends_with(':') {
+            // What it announces.
+            message = format!("{message} {}", lines.next()?.strip_suffix('\n')?.trim());
+        }
+        Some(Failure::new(test, &message))
+    }
+
+    /// A program that ended without one.
+    fn end(&self, status: ExitStatus) -> Failure {
+        let mut lines = self.0.lines();
+        let listed = lines.find(|line| line.starts_with("---- "));
+        let message = listed.and_then(|_| lines.next()).map(str::to_owned);
+        let message = message.unwrap_or_else(|| status.to_string());
+        Failure::new(self.last_test(), &message)
+    }
+
+    fn hang(&self) -> Failure {
+        Failure::new(self.last_test(), "hangs")
+    }
+
+    fn last_test(&self) -> Option<&str> {
+        self.0.lines().filter_map(test_of).next_back()
+    }
+}
+
+/// The test that such a line begins.
+fn test_of(line: &str) -> Option<&str> {
+    let (test, _) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    Some(test)
+}
+
+impl Failure {
+    fn new(test: Option<&str>, message: &str) -> Self {
+        Self {
+            test: test.unwrap_or("no test").to_owned(),
+            message: message.to_owned(),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    const BEGAN: &str = "running 2 tests\ntest one ... ok\ntest two ... ";
+
+    fn failure(test: &str, message: &str) -> Failure {
+        Failure::new(Some(test), message)
+    }
+
+    #[test]
+    fn the_first_panic_counts_and_is_the_test_s_that_ran() {
+        let panics = "\nthread 'main' (7) panicked at tests/two.rs:1:2:\nbug check 0xd5\nnote\n\
+                      \nthread 'main' (7) panicked at core:1:2:\ncannot unwind\n";
+        let printed = format!("{BEGAN}{panics}");
+        let panic = Printed(&printed).panic();
+        assert_eq!(panic, Some(failure("two", "bug check 0xd5")));
+        // As long as it is being printed it is not known.
+        let cut = printed.split("check").next().unwrap();
+        assert_eq!(Printed(cut).panic(), None);
+    }
+
+    #[test]
+    fn without_a_panic_the_last_test_has_failed() {
+        assert_eq!(Printed(BEGAN).panic(), None);
+        assert_eq!(Printed(BEGAN).hang(), failure("two", "hangs"));
+        let killed = ExitStatus::from_raw(11);
+        assert_eq!(
+            Printed(BEGAN).end(killed),
+            failure("two", "signal: 11 (SIGSEGV)")
+        );
+        let listed = format!("{BEGAN}FAILED\n\nfailures:\n\n---- two ----\nno record\n");
+        let failed = ExitStatus::from_raw(1 << 8);
+        assert_eq!(Printed(&listed).end(failed), failure("two", "no record"));
+    }
+}
