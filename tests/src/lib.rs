@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod activity;
+pub mod hold;
 pub mod lab;
 pub mod machine;
 pub mod mapped;

@@ -58,6 +58,17 @@ pub fn client(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
     client_of(kernel, Token::administrator())
 }
 
+/// An administrator's process that may debug, with the device open.
+///
+/// # Panics
+/// When the driver refuses the open.
+#[must_use]
+pub fn debugger(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
+    let token = Token::administrator();
+    assert_eq!(token.enable("SeDebugPrivilege"), 0);
+    client_of(kernel, token)
+}
+
 /// A process with this token that has the device open.
 ///
 /// # Panics

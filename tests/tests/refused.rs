@@ -4,14 +4,19 @@
 use nthost::cm::Value;
 use nthost::io::{ServiceConfig, StartError, Stop};
 use nthost::ob::HostCallbacks;
+use nthost::verify::Faults;
 use nthost::{Kernel, LeakReport};
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{boot, client, configure_all, live_and_die, load, stats, stop};
+use ntwatch_tests::machine::{
+    boot, client, configure_all, live_and_die, load, shipped, stats, stop,
+};
+use ntwatch_tests::verify;
 use std::path::Path;
 use std::sync::Arc;
 
 const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32 as i32;
 const STATUS_FLT_INSTANCE_ALTITUDE_COLLISION: i32 = 0xC01C_0011_u32 as i32;
+const STATUS_INSUFFICIENT_RESOURCES: i32 = 0xC000_009A_u32 as i32;
 const STATUS_OBJECT_NAME_COLLISION: i32 = 0xC000_0035_u32 as i32;
 
 /// The service of a driver at `image`, with what it imports.
@@ -66,6 +71,31 @@ fn a_driver_whose_notify_routine_is_refused_undoes_its_device() {
         panic!("nobody holds the driver");
     };
     assert!(leaks.is_empty(), "{leaks}");
+}
+
+#[test]
+fn a_driver_that_is_not_told_of_threads_or_of_images_undoes_everything() {
+    for function in [
+        "PsSetCreateThreadNotifyRoutineEx",
+        "PsSetLoadImageNotifyRoutineEx",
+    ] {
+        let kernel = verify::boot();
+        let loads = Arc::new(Faults::observe());
+        verify::add(&kernel, &loads);
+        stop(&load(&kernel, &Lab::get()));
+        let made = loads.made().into_iter();
+        let registers = made.filter(|call| call.site.function == function).collect();
+
+        let kernel = verify::boot();
+        verify::add(&kernel, &Arc::new(Faults::strike(registers)));
+        let (status, leaks) = refused(&kernel, &shipped(&Lab::get()));
+        assert_eq!(status, STATUS_INSUFFICIENT_RESOURCES, "{function}");
+        assert!(leaks.is_empty(), "{function}: {leaks}");
+        let said = kernel.log.lines().join("\n");
+        let expected = format!("{function} failed with status 0xC000009A");
+        assert!(said.contains(&expected), "{said}");
+        stop(&load(&kernel, &Lab::get()));
+    }
 }
 
 #[test]

@@ -2,21 +2,18 @@
 //! unloaded, events wait for a worker that is held up, in a ring that fills. Threads are held at the
 //! driver's own calls, so that each test is about one moment.
 
-use nthost::Kernel;
 use nthost::ps::NewProcess;
-use nthost::verify::{Call, Decision, Watch};
 use ntwatch_protocol::reader::Records;
 use ntwatch_protocol::record::{KIND_SLOTS, Kind, PerKind};
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_counts, assert_counts_every_open};
 use ntwatch_tests::activity::every_kind;
-use ntwatch_tests::lab::{Lab, PATIENCE};
+use ntwatch_tests::hold::hold;
+use ntwatch_tests::lab::Lab;
 use ntwatch_tests::machine::{
     EVERY_OPEN, client, configure, configure_all, live_and_die, load, settled, stats, stop,
     try_read,
 };
-use ntwatch_tests::verify::{add, boot};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use ntwatch_tests::verify::boot;
 use std::thread;
 
 /// Removes the process notify routine, and waits for those that run.
@@ -27,61 +24,6 @@ const REFERENCE_PROCESS: &str = "ObfReferenceObject";
 const REFERENCE_THREAD: &str = "PsLookupThreadByThreadId";
 /// Of the worker alone.
 const ASK_PATH: &str = "SeLocateProcessImageName";
-
-/// Holds the first thread that comes to a call.
-struct Holder {
-    function: &'static str,
-    first: AtomicBool,
-    reached: mpsc::Sender<()>,
-    go_on: Mutex<mpsc::Receiver<()>>,
-}
-
-impl Watch for Holder {
-    fn enter(&self, call: &Call<'_>) -> Decision {
-        if call.export.name == self.function && self.first.swap(false, Ordering::Relaxed) {
-            let _ = self.reached.send(());
-            // A test that fails lets go, too.
-            let _ = self.go_on.lock().expect("nobody fails with it").recv();
-        }
-        Decision::Call
-    }
-}
-
-/// A thread that is held, once it has come there.
-struct Held {
-    function: &'static str,
-    reached: mpsc::Receiver<()>,
-    go_on: mpsc::Sender<()>,
-}
-
-/// N.B. While one thread is held, nobody else can be asked to be.
-fn hold(kernel: &Kernel, function: &'static str) -> Held {
-    let (reached, is_reached) = mpsc::channel();
-    let (may_go_on, go_on) = mpsc::channel();
-    let holder = Holder {
-        function,
-        first: AtomicBool::new(true),
-        reached,
-        go_on: Mutex::new(go_on),
-    };
-    add(kernel, &Arc::new(holder));
-    Held {
-        function,
-        reached: is_reached,
-        go_on: may_go_on,
-    }
-}
-
-impl Held {
-    fn is_there(&self) {
-        let there = self.reached.recv_timeout(PATIENCE);
-        there.unwrap_or_else(|_| panic!("nobody calls {}", self.function));
-    }
-
-    fn let_go(self) {
-        self.go_on.send(()).expect("it waits");
-    }
-}
 
 #[test]
 fn a_callback_that_runs_while_the_driver_is_unloaded_is_waited_for() {

@@ -18,19 +18,12 @@ use ntwatch_protocol::ioctl::{
 use ntwatch_protocol::protect::{Listed, MAX_RULES, Rule, Target};
 use ntwatch_protocol::reader::Record;
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{boot, client_of, load, read, unload, with_session};
+use ntwatch_tests::machine::{boot, client_of, debugger, load, read, unload, with_session};
 use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes};
 
 const STATUS_ACCESS_DENIED: i32 = 0xC000_0022_u32 as i32;
 const STATUS_INVALID_PARAMETER: u32 = 0xC000_000D;
-
-/// An administrator who may debug.
-fn debugger(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
-    let token = Token::administrator();
-    assert_eq!(token.enable("SeDebugPrivilege"), 0);
-    client_of(kernel, token)
-}
 
 fn target(process: &ObjectRef<Process>) -> Target {
     Target {
@@ -153,6 +146,25 @@ fn the_process_itself_and_the_kernel_keep_every_right() {
             kernel.close_handle(opened);
         });
         let _ = read(handle, 3);
+        drop(rules);
+        guard.die();
+    });
+}
+
+#[test]
+fn a_thread_that_is_attached_to_a_protected_process_is_no_part_of_it() {
+    with_session(|kernel, _| {
+        let (guard, rules) = debugger(kernel);
+        let attacker = running(kernel, 400);
+        let protected = running(kernel, 404);
+        assert_eq!(add(&rules, &rule(&protected, TERMINATE, 0)), 0);
+        let granted = kernel.enter(&attacker, || {
+            kernel.attach(&protected, || {
+                let opened = kernel.open_process(&protected, Open::access(TERMINATE | VM_READ));
+                kernel.granted(opened.expect("the rest is granted"))
+            })
+        });
+        assert_eq!(granted, Some(VM_READ));
         drop(rules);
         guard.die();
     });
