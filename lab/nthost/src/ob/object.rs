@@ -339,6 +339,18 @@ impl Census {
         self.live.lock().unwrap().remove(&header);
     }
 
+    /// The type of the object at `body`, and how many references drivers hold; `None` if there is
+    /// no such object.
+    pub(crate) fn known(&self, body: *mut c_void) -> Option<(Kind, isize)> {
+        let header = body.wrapping_byte_sub(size_of::<Header>()).cast();
+        let header = NonNull::new(header)?;
+        let live = self.live.lock().unwrap();
+        let header = live.get(&header)?;
+        // SAFETY: as in `held_by_drivers`.
+        let object = unsafe { header.as_ref() };
+        Some((object.kind, object.driver.load(Ordering::Relaxed)))
+    }
+
     /// The objects that drivers hold references to.
     pub fn held_by_drivers(&self) -> Vec<Held> {
         let live = self.live.lock().unwrap();

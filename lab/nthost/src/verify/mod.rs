@@ -17,6 +17,7 @@ mod faults;
 pub(crate) mod framework;
 mod irql;
 pub(crate) mod locks;
+mod objects;
 pub(crate) mod pageable;
 mod stack;
 
@@ -59,6 +60,7 @@ impl Verifier {
             watches: RwLock::new(vec![
                 Arc::new(irql::Limits),
                 Arc::new(arguments::Arguments),
+                Arc::new(objects::Objects),
                 Arc::new(locks::Locks::default()),
             ]),
             frameworks: framework::Frameworks::default(),

@@ -38,7 +38,7 @@ pub(crate) fn held_by(
 }
 
 /// Is it a handle of the system? A program has no use of one.
-fn is_of_system(handle: usize) -> bool {
+pub(crate) fn is_of_system(handle: usize) -> bool {
     handle & KERNEL_HANDLE == KERNEL_HANDLE
 }
 
