@@ -1,12 +1,14 @@
 //! The buffers of a request, by the transfer method of its control code.
 
 use std::ffi::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Weak};
 
 use windows_sys::Wdk::Foundation::MDL;
 use windows_sys::Win32::Foundation::NTSTATUS;
 
 use super::packet::PacketInfo;
+use crate::Kernel;
 use crate::ke::bug_check;
 use crate::mm::UserMdl;
 
@@ -33,40 +35,67 @@ impl Method {
     }
 }
 
-/// Memory of a request, aligned as pool is. A length of 0 has no memory.
+/// What request buffers are tagged with in pool.
+const TAG: u32 = u32::from_le_bytes(*b"Io  ");
+
+/// Memory of a request, in pool. A length of 0 has no memory.
 #[derive(Default)]
 struct Block {
-    units: Vec<u128>,
+    kernel: Weak<Kernel>,
+    start: Option<NonNull<c_void>>,
     length: usize,
 }
 
+// SAFETY: memory with an address, which the request travels with; who may use it is the IRP's
+// business.
+unsafe impl Send for Block {}
+
 impl Block {
-    fn new(length: usize, fill: u8) -> Block {
-        let units = vec![u128::from_ne_bytes([fill; 16]); length.div_ceil(size_of::<u128>())];
-        Block { units, length }
+    /// # Panics
+    /// When the host has no memory for it.
+    fn new(kernel: &Arc<Kernel>, length: usize, fill: u8) -> Block {
+        if length == 0 {
+            return Block::default();
+        }
+        let start = NonNull::new(kernel.pool.allocate(length, 16, TAG, fill));
+        assert!(start.is_some(), "no memory for a buffer of {length} bytes");
+        Block {
+            kernel: Arc::downgrade(kernel),
+            start,
+            length,
+        }
     }
 
-    fn with(content: &[u8], length: usize, fill: u8) -> Block {
-        let block = Block::new(length, fill);
-        // SAFETY: `length` is at least the content's, by both callers; the memory is our own.
-        unsafe { ptr::copy_nonoverlapping(content.as_ptr(), block.as_ptr().cast(), content.len()) };
+    fn with(kernel: &Arc<Kernel>, content: &[u8], length: usize, fill: u8) -> Block {
+        let block = Block::new(kernel, length, fill);
+        if !content.is_empty() {
+            let to = block.as_ptr().cast();
+            // SAFETY: `length` is at least the content's, by both callers; the memory is our own.
+            unsafe { ptr::copy_nonoverlapping(content.as_ptr(), to, content.len()) };
+        }
         block
     }
 
     fn as_ptr(&self) -> *mut c_void {
-        if self.length == 0 {
-            ptr::null_mut()
-        } else {
-            self.units.as_ptr().cast_mut().cast()
-        }
+        self.start.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     fn bytes(&self, length: usize) -> Vec<u8> {
         let length = length.min(self.length);
         let mut bytes = vec![0; length];
-        // SAFETY: both hold that many bytes, and the driver has given the memory back.
-        unsafe { ptr::copy_nonoverlapping(self.as_ptr().cast(), bytes.as_mut_ptr(), length) };
+        if length > 0 {
+            // SAFETY: both hold that many bytes, and the driver has given the memory back.
+            unsafe { ptr::copy_nonoverlapping(self.as_ptr().cast(), bytes.as_mut_ptr(), length) };
+        }
         bytes
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let (Some(kernel), Some(start)) = (self.kernel.upgrade(), self.start) {
+            kernel.pool.free(start.as_ptr(), TAG);
+        }
     }
 }
 
@@ -85,7 +114,12 @@ pub(super) struct Buffers {
 
 impl Buffers {
     /// The buffers of a control request with `input` and room for `output` bytes.
-    pub(super) fn of_control(control_code: u32, input: &[u8], output: usize) -> Buffers {
+    pub(super) fn of_control(
+        kernel: &Arc<Kernel>,
+        control_code: u32,
+        input: &[u8],
+        output: usize,
+    ) -> Buffers {
         let method = Method::of(control_code);
         let mut buffers = Buffers {
             method: Some(method),
@@ -93,18 +127,18 @@ impl Buffers {
         };
         match method {
             Method::Buffered => {
-                buffers.system = Block::with(input, input.len().max(output), GARBAGE);
-                buffers.output = Block::new(output, 0);
+                buffers.system = Block::with(kernel, input, input.len().max(output), GARBAGE);
+                buffers.output = Block::new(kernel, output, 0);
             }
             Method::InDirect | Method::OutDirect => {
-                buffers.system = Block::with(input, input.len(), 0);
-                buffers.output = Block::new(output, 0);
+                buffers.system = Block::with(kernel, input, input.len(), 0);
+                buffers.output = Block::new(kernel, output, 0);
                 let address = buffers.output.as_ptr();
                 buffers.mdl = (output > 0).then(|| UserMdl::new(address, output as u32));
             }
             Method::Neither => {
-                buffers.input = Block::with(input, input.len(), 0);
-                buffers.output = Block::new(output, 0);
+                buffers.input = Block::with(kernel, input, input.len(), 0);
+                buffers.output = Block::new(kernel, output, 0);
             }
         }
         buffers
@@ -128,7 +162,8 @@ impl Buffers {
         self.output.as_ptr()
     }
 
-    /// What the caller finds in its output buffer when the request has ended.
+    /// What the caller finds in its output buffer when the request has ended. The buffers are gone
+    /// then.
     pub(super) fn take_output(
         &mut self,
         info: &PacketInfo,
@@ -146,10 +181,11 @@ impl Buffers {
                 self.output.length
             );
         }
+        let ended = std::mem::take(self);
         match method {
             Method::Buffered if is_error => Vec::new(),
-            Method::Buffered => self.system.bytes(information),
-            _ => self.output.bytes(information),
+            Method::Buffered => ended.system.bytes(information),
+            _ => ended.output.bytes(information),
         }
     }
 }

@@ -172,7 +172,7 @@ impl FileHandle {
             return Err(STATUS_ACCESS_DENIED);
         }
         let client = &self.client;
-        let buffers = Buffers::of_control(control_code, input, output);
+        let buffers = Buffers::of_control(&client.kernel, control_code, input, output);
         let parameters = parameters::device_control(
             control_code,
             input.len() as u32,
