@@ -30,13 +30,14 @@ const FROM_ONE_SITE: u32 = 4;
 
 /// What a client is told of a call that failed on its behalf: memory is short, or what it named is
 /// not there.
-const REASONS: [u32; 8] = [
+const REASONS: [u32; 9] = [
     0xC000_0008, // STATUS_INVALID_HANDLE
     0xC000_000B, // STATUS_INVALID_CID
     0xC000_0017, // STATUS_NO_MEMORY
     0xC000_0022, // STATUS_ACCESS_DENIED
     0xC000_009A, // STATUS_INSUFFICIENT_RESOURCES
     0xC000_012D, // STATUS_COMMITMENT_LIMIT
+    0xC020_0204, // STATUS_WDF_BUSY
     STATUS_PRIVILEGE_NOT_HELD,
     STATUS_NOT_FOUND,
 ];
