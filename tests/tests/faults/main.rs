@@ -2,6 +2,7 @@
 //! without, keeps its account, and leaves nothing behind.
 
 mod load;
+mod part;
 mod session;
 mod stack;
 mod storm;

@@ -1,5 +1,6 @@
 //! Memory is short while clients get in each other's way.
 
+use ntwatch_lab_figures::tell;
 use ntwatch_tests::lab::Lab;
 use ntwatch_tests::turmoil::{Trouble, round};
 use ntwatch_tests::watchdog::watched;
@@ -15,4 +16,5 @@ fn clients_for_whom_memory_is_short_leave_the_account_right_and_nothing_behind()
             round(&lab, seed, Trouble::Shortage(one_in));
         });
     }
+    tell("clients for whom memory is short", ROUNDS, "rounds");
 }

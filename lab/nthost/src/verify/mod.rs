@@ -12,6 +12,7 @@ mod call;
 #[cfg(test)]
 mod death;
 mod delays;
+mod failures;
 mod fault;
 mod faults;
 pub(crate) mod framework;
