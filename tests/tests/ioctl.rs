@@ -81,6 +81,7 @@ fn a_buffer_of_the_wrong_size_is_refused() {
             raw.control(READ_EVENTS, &[], 0).status,
             STATUS_BUFFER_TOO_SMALL
         );
+        assert_eq!(raw.stats().pended_reads, 0);
     });
 }
 
