@@ -6,8 +6,50 @@ from dataclasses import dataclass
 GET_VERSION = 0x9A17_6000
 CONFIGURE = 0x9A17_6004
 READ_EVENTS = 0x9A17_600A
+MAP_RING = 0x9A17_600C
+PROTECT_ADD = 0x9A17_A014
 MAX_RECORD_SIZE = 256 * 1024
-PROCESS_START, PROCESS_EXIT = 1, 2
+PROCESS_START, PROCESS_EXIT, THREAD_START, THREAD_EXIT, IMAGE_LOAD, HANDLE_OPEN = range(1, 7)
+# What stands where in the records of each kind: a number, or by offset and length a text.
+TEXT = "II"
+FIELDS = {
+    PROCESS_START: {
+        "key": ("Q", 24),
+        "pid": ("I", 64),
+        "name": (TEXT, 112),
+        "path": (TEXT, 120),
+        "command line": (TEXT, 128),
+    },
+    PROCESS_EXIT: {"key": ("Q", 24), "pid": ("I", 40), "path": (TEXT, 48)},
+    THREAD_START: {
+        "key": ("Q", 24),
+        "creator key": ("Q", 32),
+        "start address": ("Q", 40),
+        "pid": ("I", 48),
+        "tid": ("I", 52),
+        "creator pid": ("I", 56),
+        "creator tid": ("I", 60),
+    },
+    THREAD_EXIT: {"key": ("Q", 24), "pid": ("I", 32), "tid": ("I", 36), "status": ("I", 40)},
+    IMAGE_LOAD: {
+        "key": ("Q", 24),
+        "base": ("Q", 32),
+        "size": ("Q", 40),
+        "pid": ("I", 48),
+        "name": (TEXT, 72),
+    },
+    HANDLE_OPEN: {
+        "source key": ("Q", 24),
+        "target key": ("Q", 32),
+        "source pid": ("I", 64),
+        "source tid": ("I", 68),
+        "target pid": ("I", 72),
+        "original": ("I", 92),
+        "desired": ("I", 96),
+        "granted": ("I", 100),
+        "status": ("I", 104),
+    },
+}
 
 
 @dataclass
@@ -32,25 +74,36 @@ def configure(kinds: int) -> bytes:
     return struct.pack("<IIII", 16, kinds, 0, 0)
 
 
+def map_ring(event: int) -> bytes:
+    """The input of MAP_RING: a ring of the default size, and an event that wakes the client."""
+    return struct.pack("<IIIIQ", 24, 0, 0, 0, event)
+
+
+def rule(key: int, pid: int, process: int) -> bytes:
+    """The input of PROTECT_ADD: the rights that new handles to a process are not to have."""
+    return struct.pack("<QIIII", key, pid, 0, process, 0)
+
+
 @dataclass
 class Record:
-    """A record of a process that starts or exits."""
+    """What happened."""
 
     kind: int
     seq: int
-    pid: int
-    key: int
-    texts: tuple[str, ...]
+    facts: dict[str, int | str]
 
     @classmethod
     def parse(cls, data: bytes) -> "Record":
-        size, kind, _, seq, _, key = struct.unpack_from("<IHHQqQ", data)
-        if size != len(data):
-            raise ValueError(f"a record of {size} bytes in {len(data)}")
-        # Of a start: image name, image path and command line; of an exit: the image.
-        pid, spans = (64, (112, 120, 128)) if kind == PROCESS_START else (40, (48,))
-        texts = []
-        for span in spans:
-            offset, length = struct.unpack_from("<II", data, span)
-            texts.append(data[offset : offset + length].decode("utf-16-le") if offset else "")
-        return cls(kind, seq, struct.unpack_from("<I", data, pid)[0], key, tuple(texts))
+        size, kind, _, seq = struct.unpack_from("<IHHQ", data)
+        if size != len(data) or kind not in FIELDS:
+            raise ValueError(f"a record of kind {kind} and {size} bytes in {len(data)}")
+        facts = {}
+        for name, (form, at) in FIELDS[kind].items():
+            numbers = struct.unpack_from(f"<{form}", data, at)
+            facts[name] = text(data, *numbers) if form == TEXT else numbers[0]
+        return cls(kind, seq, facts)
+
+
+def text(record: bytes, offset: int, length: int) -> str:
+    """A text in a record; what is not there is at 0."""
+    return record[offset : offset + length].decode("utf-16-le") if offset else ""

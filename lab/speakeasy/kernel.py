@@ -8,6 +8,7 @@ Speakeasy's own functions is an unknown import.
 import inspect
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 
 from machine import Machine, Stopped
@@ -28,10 +29,7 @@ NOT_MODELLED = (
     "MmMapViewInSystemSpace",
     "MmUnmapViewInSystemSpace",
     "ObCloseHandle",
-    "ObReferenceObjectByHandle",
-    "SeSinglePrivilegeCheck",
     "ZwCreateSection",
-    "ZwQueryInformationThread",
 )
 # Variables: what is imported is where they are.
 TYPES = ("ExEventObjectType", "PsProcessType", "PsThreadType")
@@ -53,6 +51,15 @@ def not_modelled(name: str) -> Callable:
     return stop
 
 
+@dataclass
+class ObjectCallbacks:
+    """What is called before and after handles are made."""
+
+    altitude: str
+    # By where the object's type is.
+    callbacks: dict[int, tuple[int, int]]
+
+
 class Kernel:
     """What the driver got and must give back."""
 
@@ -63,9 +70,9 @@ class Kernel:
         self.process_notify: set[int] = set()
         self.thread_notify: set[int] = set()
         self.image_notify: set[int] = set()
-        self.object_callbacks: dict[int, str] = {}
+        self.object_callbacks: dict[int, ObjectCallbacks] = {}
         self._time = count(0x1D9_0000_0000_0000, 10_000)
-        machine.data = {name: machine.opaque() for name in TYPES}
+        machine.data = dict.fromkeys(TYPES, 0)
         export_methods(machine, "ntoskrnl", self)
         for name in NOT_MODELLED:
             machine.export("ntoskrnl", name, 0, not_modelled(name))
@@ -168,12 +175,15 @@ class Kernel:
             return STATUS_INVALID_PARAMETER
         first = self.machine.number(registration + 32)
         types = {self.machine.data["PsProcessType"], self.machine.data["PsThreadType"]}
+        callbacks = {}
         for at in range(first, first + operations * 32, 32):
             of_type, what, pre, post = struct.unpack("<QI4xQQ", self.machine.read(at, 32))
             if of_type not in types or not what or what & ~OB_OPERATIONS or not (pre or post):
                 raise Stopped(f"operations {what:#x} on objects of type {of_type:#x}")
+            callbacks[of_type] = pre, post
         token = self.machine.opaque()
-        self.object_callbacks[token] = self.machine.string(registration + 8)
+        altitude = self.machine.string(registration + 8)
+        self.object_callbacks[token] = ObjectCallbacks(altitude, callbacks)
         self.machine.put(handle, token)
         return STATUS_SUCCESS
 

@@ -52,6 +52,7 @@ class Machine:
         self.image.name = "ntwatch"
         self.image.emu_path = r"C:\Windows\system32\drivers\ntwatch.sys"
         self.exports: set[str] = set()
+        # Variables that the driver may import, by name: where they are. Each points to an object.
         self.data: dict[str, int] = {}
         # Functions that fail, and what they return then.
         self.refusals: dict[str, int] = {}
@@ -89,6 +90,7 @@ class Machine:
         unknown = [i for i in self.image.imports if not self._knows(i.dll_name, i.func_name)]
         if unknown:
             raise Stopped(f"unknown imports: {', '.join(i.func_name for i in unknown)}")
+        self.data = {name: self.new("<Q", self.opaque()) for name in self.data}
         for entry in self.image.imports:
             if entry.func_name in self.data:
                 self.write(entry.iat_address, struct.pack("<Q", self.data[entry.func_name]))
@@ -187,6 +189,13 @@ class Machine:
 
     def put(self, address: int, value: int, size: int = 8) -> None:
         self.write(address, value.to_bytes(size, "little"))
+
+    def new(self, layout: str, *fields: int) -> int:
+        """A structure, by a layout of the module struct."""
+        data = struct.pack(layout, *fields)
+        address = self.allocate(len(data))
+        self.write(address, data)
+        return address
 
     def string(self, address: int) -> str:
         """The text of a UNICODE_STRING."""

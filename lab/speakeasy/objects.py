@@ -12,9 +12,15 @@ from machine import Machine, Stopped
 
 STATUS_PENDING = 0x103
 OBJ_KERNEL_HANDLE = 0x200
+SE_DEBUG_PRIVILEGE = 20
+USER_MODE = 1
+STATUS_INVALID_HANDLE = 0xC000_0008
 # What ZwQueryInformationProcess answers, and in how many bytes: ProcessWow64Information,
 # ProcessProtectionInformation, ProcessSubsystemInformation.
 PROCESS_INFORMATION = {26: (0, 8), 61: (0, 1), 75: (0, 4)}
+# ZwQueryInformationThread: ThreadQuerySetWin32StartAddress, ThreadSubsystemInformation.
+START_ADDRESS = 0x7FF6_0000_1000
+THREAD_INFORMATION = {9: (START_ADDRESS, 8), 45: (0, 4)}
 # S-1-5-18.
 SYSTEM_SID = bytes([1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0])
 # The tag of what the system allocates for the driver to free.
@@ -59,13 +65,15 @@ class Objects:
 
     machine: Machine
     processes: list[Process] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
     thread: Thread | None = None
+    # Whether whoever makes requests may debug.
+    is_privileged: bool = False
     tokens: dict[int, int] = field(default_factory=dict)
     handles: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        system = self.start(4, "System")
-        self.thread = Thread(self.machine.opaque(), 8, system)
+        self.thread = self.start_thread(8, self.start(4, "System"))
         export_methods(self.machine, "ntoskrnl", self)
 
     def start(self, pid: int, image: str) -> Process:
@@ -74,10 +82,16 @@ class Objects:
         self.processes.append(process)
         return process
 
+    def start_thread(self, tid: int, process: Process) -> Thread:
+        """A new thread."""
+        thread = Thread(self.machine.opaque(), tid, process)
+        self.threads.append(thread)
+        return thread
+
     def left(self) -> dict[str, int]:
         """What the driver has not given back, by kind."""
         return {
-            "references": sum(o.references for o in [*self.processes, self.thread]),
+            "references": sum(o.references for o in [*self.processes, *self.threads]),
             "tokens": sum(self.tokens.values()),
             "handles": len(self.handles),
         }
@@ -89,9 +103,14 @@ class Objects:
         raise Stopped(f"{address:#x} is no process")
 
     def _thread(self, address: int) -> Thread:
-        if address != self.thread.address:
-            raise Stopped(f"{address:#x} is no thread")
-        return self.thread
+        for thread in self.threads:
+            if thread.address == address:
+                return thread
+        raise Stopped(f"{address:#x} is no thread")
+
+    def _object(self, address: int) -> Process | Thread:
+        is_thread = any(thread.address == address for thread in self.threads)
+        return self._thread(address) if is_thread else self._process(address)
 
     # References.
 
@@ -102,8 +121,7 @@ class Objects:
         return self._reference(address, -1)
 
     def _reference(self, address: int, by: int) -> int:
-        is_thread = address == self.thread.address
-        target = self.thread if is_thread else self._process(address)
+        target = self._object(address)
         if target.references + by < 0:
             raise Stopped(f"{address:#x} has no reference of the driver's")
         target.references += by
@@ -136,11 +154,12 @@ class Objects:
         return STATUS_INVALID_PARAMETER
 
     def PsLookupThreadByThreadId(self, tid: int, out: int) -> int:
-        if tid != self.thread.tid:
-            return STATUS_INVALID_PARAMETER
-        self.thread.references += 1
-        self.machine.put(out, self.thread.address)
-        return STATUS_SUCCESS
+        for thread in self.threads:
+            if thread.tid == tid:
+                thread.references += 1
+                self.machine.put(out, thread.address)
+                return STATUS_SUCCESS
+        return STATUS_INVALID_PARAMETER
 
     def PsGetProcessId(self, process: int) -> int:
         return self._process(process).pid
@@ -210,7 +229,7 @@ class Objects:
         mode: int,
         out: int,
     ) -> int:
-        self._process(address)
+        self._object(address)
         if attributes & 0xFFFF_FFFF != OBJ_KERNEL_HANDLE or not access or mode & 0xFF:
             raise Stopped(f"attributes {attributes:#x}, access {access:#x}, mode {mode:#x}")
         return self._open(out)
@@ -233,11 +252,30 @@ class Objects:
             handle, PROCESS_INFORMATION.get(kind & 0xFFFF_FFFF), out, size, returned
         )
 
+    def ZwQueryInformationThread(
+        self, handle: int, kind: int, out: int, size: int, returned: int
+    ) -> int:
+        return self._answer(handle, THREAD_INFORMATION.get(kind & 0xFFFF_FFFF), out, size, returned)
+
     def ZwQueryInformationToken(
         self, handle: int, kind: int, out: int, size: int, returned: int
     ) -> int:
         elevated = (1, 4) if kind & 0xFFFF_FFFF == TokenInformation.ELEVATION else None
         return self._answer(handle, elevated, out, size, returned)
+
+    def ObReferenceObjectByHandle(
+        self, _handle: int, access: int, of_type: int, mode: int, _out: int, _information: int
+    ) -> int:
+        # A client's. None has any here, and a number that is no handle is an error of its own.
+        is_event = of_type == self.machine.number(self.machine.data["ExEventObjectType"])
+        if not access or not is_event or mode & 0xFF != USER_MODE:
+            raise Stopped(f"access {access:#x}, type {of_type:#x}, mode {mode:#x}")
+        return STATUS_INVALID_HANDLE
+
+    def SeSinglePrivilegeCheck(self, privilege: int, mode: int) -> int:
+        if privilege != SE_DEBUG_PRIVILEGE or mode & 0xFF != USER_MODE:
+            raise Stopped(f"privilege {privilege}, mode {mode:#x}")
+        return int(self.is_privileged)
 
     def _answer(
         self, handle: int, answer: tuple[int, int] | None, out: int, size: int, returned: int

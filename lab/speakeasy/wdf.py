@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from facts import Facts
 from kernel import STATUS_SUCCESS, not_modelled
 from machine import Machine, Stopped
+from objects import USER_MODE
 
 STATUS_OBJECT_NAME_NOT_FOUND = 0xC000_0034
 STATUS_NO_MORE_ENTRIES = 0x8000_001A
 STATUS_BUFFER_TOO_SMALL = 0xC000_0023
-USER_MODE = 1
 # The framework deletes them after unload, if the device was finished.
 DEVICE_AND_CHILDREN = {"WDFDEVICE", "WDFQUEUE", "WDFWORKITEM"}
 # Offset of DriverUnload in a DRIVER_OBJECT (page "DRIVER_OBJECT").
