@@ -11,6 +11,7 @@ mod emulate;
 mod kit;
 mod mutants;
 mod pe;
+mod reproducible;
 mod setup;
 mod toolchain;
 mod verify;
@@ -35,6 +36,7 @@ Usage: cargo xtask COMMAND
                     have threads race for the driver, round by round from a seed
   mutants [--short] [NAME...]
                     plant bugs in the driver, one after the other, and see which tests catch them
+  reproducible      build the images again, elsewhere: they must be the same
   emulate           run the driver in an emulator that is not the lab's
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -51,6 +53,7 @@ enum Task {
     Clippy,
     Bench,
     Emulate,
+    Reproducible,
     Mutants(mutants::Options),
     Stress(check::Stress),
     Demo(demo::Options),
@@ -91,6 +94,7 @@ fn parse() -> Result<Task> {
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
+            "reproducible" => Task::Reproducible,
             "mutants" => Task::Mutants(mutants::Options::default()),
             "stress" => Task::Stress(check::Stress::default()),
             "demo" => Task::Demo(demo::Options::default()),
@@ -141,6 +145,7 @@ fn run(task: Task) -> Result<String> {
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,
+        Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,
         Task::Stress(options) => check::stress(&options)?,
         Task::Demo(options) => demo::run(&options)?,

@@ -81,6 +81,9 @@ fn checks(lab: &Lab, depth: Depth) -> Result<Vec<Check>> {
     proofs.args(["-p", "ntwatch-wdk-check"]);
     add("proofs on the file", proofs);
     add("an emulator of others", task(&["emulate"])?);
+    if whole {
+        add("the same, built elsewhere", task(&["reproducible"])?);
+    }
     add("orderings, by loom", loom());
     Ok(checks)
 }
