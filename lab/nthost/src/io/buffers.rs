@@ -189,3 +189,50 @@ impl Buffers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Current;
+    use crate::verify::death;
+    use windows_sys::Wdk::System::SystemServices::IRP_MJ_DEVICE_CONTROL;
+    use windows_sys::Win32::Foundation::STATUS_SUCCESS;
+
+    /// With a system buffer of 32 bytes.
+    fn buffers() -> Buffers {
+        let kernel = Current::with(|current| Arc::clone(&current.kernel));
+        Buffers::of_control(&kernel, 0, &[7; 32], 0)
+    }
+
+    #[test]
+    fn a_byte_behind_a_request_s_buffer_is_not_the_driver_s() {
+        let printed = death::of(|| {
+            let buffers = buffers();
+            let start = buffers.system().cast::<u8>();
+            for at in [31, 32] {
+                // SAFETY: the first is in the buffer; the other is not, and this is the breach.
+                unsafe { start.wrapping_add(at).write_volatile(1) };
+            }
+        });
+        let named = "touches offset 32 of 32 bytes of pool tagged 'Io  '";
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_request_s_buffer_is_gone_when_it_has_ended() {
+        let printed = death::of(|| {
+            let mut buffers = buffers();
+            let start = buffers.system().cast::<u8>();
+            let info = PacketInfo {
+                major: IRP_MJ_DEVICE_CONTROL,
+                control_code: 0,
+                process_id: 4,
+                is_32_bit: false,
+            };
+            buffers.take_output(&info, STATUS_SUCCESS, 0);
+            // SAFETY: it is not there: this is the breach.
+            unsafe { start.read_volatile() };
+        });
+        assert!(printed.contains("IN_FREED_SPECIAL_POOL"), "{printed}");
+    }
+}

@@ -14,7 +14,7 @@ const ROLE: &str = "NTHOST_TEST_DIES";
 ///
 /// # Panics
 /// When it was not.
-pub(super) fn of(body: impl FnOnce()) -> String {
+pub(crate) fn of(body: impl FnOnce()) -> String {
     let test = thread::current();
     let test = test.name().expect("a test's thread has its name");
     if env::var_os(ROLE).is_some() {

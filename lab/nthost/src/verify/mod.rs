@@ -10,7 +10,7 @@ mod arguments;
 pub(crate) mod boundary;
 mod call;
 #[cfg(test)]
-mod death;
+pub(crate) mod death;
 mod delays;
 mod failures;
 mod fault;
