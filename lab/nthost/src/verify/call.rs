@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::stack::{Context, Stack, word_on_stack};
+use super::stack::{self, Context, Stack, word_on_stack};
 use crate::Current;
 use crate::exports::Export;
 
@@ -53,6 +53,12 @@ impl Call<'_> {
     /// The driver's stack, from where the call returns to.
     pub fn stack(&self) -> Stack {
         Stack::of(&self.context())
+    }
+
+    /// The bytes of stack that the image has taken for it to come to this call, since it was called
+    /// itself; `None` if that cannot be told.
+    pub fn depth(&self) -> Option<usize> {
+        stack::depth(&self.context())
     }
 
     fn context(&self) -> Context {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use pe_unwind_info::x86_64::{Register, UnwindState, XmmRegister};
 
+use super::call::RSP;
 use crate::Current;
 use crate::loader::Symbols;
 
@@ -84,6 +85,26 @@ impl Stack {
             is_whole,
         }
     }
+}
+
+/// The bytes of stack between a place in an image, at `context`, and where the image was called
+/// from; `None` if that cannot be told.
+pub(super) fn depth(context: &Context) -> Option<usize> {
+    let mut unwinder = Unwinder {
+        registers: context.registers,
+        stack: host_stack(),
+    };
+    let find = |at| Current::with(|current| current.kernel.modules.find(at));
+    let image = find(context.instruction)?;
+    let mut at = context.instruction;
+    for _ in 0..DEEPEST {
+        at = image.unwind(&mut unwinder, (at - image.mapping().base()) as u32)?;
+        if !image.mapping().contains(at) {
+            let depth = unwinder.registers[RSP] - context.registers[RSP];
+            return usize::try_from(depth).ok();
+        }
+    }
+    None
 }
 
 impl fmt::Display for Stack {
