@@ -2,7 +2,6 @@
 //! without, keeps its account, and leaves nothing behind.
 
 mod load;
-mod part;
 mod session;
 mod stack;
 mod storm;

@@ -1,6 +1,5 @@
 //! Calls that fail while a client watches, asks, and leaves.
 
-use crate::part::part;
 use nthost::Kernel;
 use nthost::io::{Client, Completion, FileHandle};
 use nthost::ps::NewProcess;
@@ -27,11 +26,9 @@ use ntwatch_tests::watcher::Transport;
 use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// So many calls from one site fail in turn. Further ones are made in the same way.
-const FROM_ONE_SITE: u32 = 8;
-
-/// So many calls of a session fail in turn, unless all are asked for.
-const MOST: usize = 150;
+/// So many calls from one site fail in turn. More there are only from a client that asks again and
+/// again until it has everything.
+const FROM_ONE_SITE: u32 = 16;
 
 /// What a client is told of a call that failed on its behalf: memory is short, or what it named is
 /// not there.
@@ -198,7 +195,6 @@ fn survives_every_fault(transport: Transport) {
     let lab = Lab::get();
     let mut made = session_with(&lab, transport, &[]).made();
     made.retain(|fault| fault.number <= FROM_ONE_SITE);
-    let made = part(made, MOST);
     let struck = made.iter().map(|fault| {
         let faults = session_with(&lab, transport, std::slice::from_ref(fault));
         faults.struck()
