@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::{
     build,
     command::{cargo, run, workspace},
-    pe,
+    coverage, pe,
     verify::{self, Depth},
 };
 
@@ -23,9 +23,9 @@ const PORTABLE: &[&str] = &[
 /// The lab's own crates, for Linux.
 const LAB: &[&str] = &["nthost", "ntwatch-lab-figures", "ntwatch-lab-link"];
 
-/// Crates of the lab that are not default members: one is built for Windows, too, the other holds
-/// the kit and the images to what Microsoft says and needs both.
-const APART: &[&str] = &["wdfldr", "ntwatch-wdk-check"];
+/// Crates of the lab that are not default members: one is built for Windows, too; one holds the kit
+/// and the images to what Microsoft says and needs both, and one builds upon that.
+const APART: &[&str] = &["wdfldr", "ntwatch-wdk-check", "ntwatch-lab-coverage"];
 
 const BENCHES: &str = "ntwatch-benches";
 const TESTS: &str = "ntwatch-tests";
@@ -46,7 +46,9 @@ pub(crate) fn test() -> Result<()> {
         .arg("--no-fail-fast")
         .args(packages(PORTABLE))
         .args(packages(LAB)))?;
-    run(lab.cargo("test").args(["-p", "wdfldr"]))?;
+    run(lab
+        .cargo("test")
+        .args(packages(&["wdfldr", "ntwatch-lab-coverage"])))?;
     run(&mut lab.suite()?)?;
     verify::run(&lab, Depth::Short)
 }
@@ -54,6 +56,11 @@ pub(crate) fn test() -> Result<()> {
 /// Builds everything and verifies the driver.
 pub(crate) fn verify() -> Result<()> {
     verify::run(&Lab::build()?, Depth::Whole)
+}
+
+/// Builds everything and finds out what the tests reach.
+pub(crate) fn coverage() -> Result<()> {
+    coverage::run(&Lab::build()?)
 }
 
 /// Explores the orderings of what is lock-free: a build of its own, with loom's atomics.

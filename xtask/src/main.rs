@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod command;
+mod coverage;
 mod demo;
 mod emulate;
 mod kit;
@@ -30,6 +31,7 @@ Usage: cargo xtask COMMAND
   test              build, then run every test
   verify            run all that looks for what is wrong with the driver, and print a table;
                     `test` runs a shorter form
+  coverage          run the tests, and name what they do not reach in driver and crates
   clippy            lint every crate
   bench             run the benchmarks
   stress [--minutes N] [--seed S]
@@ -50,6 +52,7 @@ enum Task {
     },
     Test,
     Verify,
+    Coverage,
     Clippy,
     Bench,
     Emulate,
@@ -91,6 +94,7 @@ fn parse() -> Result<Task> {
             },
             "test" => Task::Test,
             "verify" => Task::Verify,
+            "coverage" => Task::Coverage,
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
@@ -142,6 +146,7 @@ fn run(task: Task) -> Result<String> {
         }
         Task::Test => check::test()?,
         Task::Verify => check::verify()?,
+        Task::Coverage => check::coverage()?,
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,

@@ -93,8 +93,20 @@ fn plan(missing: &Missing, system: System) -> (Vec<String>, Vec<Vec<&'static str
     (reasons, commands)
 }
 
+/// Installs the tools that read what a compiler with LLVM `major` has counted.
+pub(crate) fn llvm(major: &str) -> Result<()> {
+    let reason = format!("LLVM {major}'s tools, which read what instrumented tests have counted");
+    let package = format!("llvm-{major}");
+    let commands = if system() == System::Debian {
+        apt(&[&package]).into()
+    } else {
+        vec![vec!["rustup", "component", "add", "llvm-tools"]]
+    };
+    carry_out(&[reason], &commands)
+}
+
 /// The commands that install packages.
-pub(crate) fn apt(packages: &[&'static str]) -> [Vec<&'static str>; 2] {
+pub(crate) fn apt<'a>(packages: &[&'a str]) -> [Vec<&'a str>; 2] {
     let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
     install.extend(packages);
     [vec!["apt-get", "update"], install]

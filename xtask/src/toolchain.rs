@@ -123,7 +123,8 @@ fn clang() -> Option<PathBuf> {
     in_path("clang-19").or_else(|| in_path("clang"))
 }
 
-fn in_path(program: &str) -> Option<PathBuf> {
+/// A program that the shell would find.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)
         .map(|directory| directory.join(program))

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::mem::zeroed;
+use std::mem;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, Once};
@@ -124,27 +124,29 @@ fn arm(blocks: Arc<Blocks>, base: usize, size: usize) -> Breakpoints {
     MEMORY
         .read_exact_at(&mut image, base as u64)
         .expect("a driver's image can be read");
-    let left = blocks.left.lock().unwrap().clone();
-    let byte = |offset: &u32| {
-        let byte = image.get(*offset as usize);
-        (*offset, *byte.expect("the blocks are this image's"))
+    let mut bytes = BTreeMap::new();
+    for &offset in blocks.left.lock().unwrap().iter() {
+        let byte = image.get_mut(offset as usize);
+        let byte = byte.expect("the blocks are this image's");
+        bytes.insert(offset, mem::replace(byte, INT3));
+    }
+    let code = match (bytes.keys().next(), bytes.keys().next_back()) {
+        (Some(&first), Some(&last)) => first as usize..=last as usize,
+        _ => return Breakpoints { base },
     };
-    let bytes: BTreeMap<u32, u8> = left.iter().map(byte).collect();
     // Known before the first is there.
     ARMED.lock().unwrap().push(Armed {
         base,
         bytes,
         blocks,
     });
-    for offset in left {
-        put(base + offset as usize, INT3);
-    }
+    put(base + code.start(), &image[code.clone()]);
     Breakpoints { base }
 }
 
-fn put(address: usize, byte: u8) {
+fn put(address: usize, code: &[u8]) {
     MEMORY
-        .write_all_at(&[byte], address as u64)
+        .write_all_at(code, address as u64)
         .expect("a process may write its own memory");
 }
 
@@ -158,7 +160,7 @@ fn take_away(address: usize) -> bool {
     let Some((image, offset, byte)) = found else {
         return false;
     };
-    put(address, byte);
+    put(address, &[byte]);
     image.blocks.ran(offset);
     true
 }
@@ -168,7 +170,7 @@ fn handle_traps() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: an action of zeros is valid: the default one, with no flags.
-        let mut action: libc::sigaction = unsafe { zeroed() };
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
         action.sa_sigaction = on_trap as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO;
         // SAFETY: the action is valid, and nothing is asked back.
