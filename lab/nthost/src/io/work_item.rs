@@ -143,3 +143,63 @@ impl<R: 'static> Call<R> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::death;
+    use std::ptr;
+
+    unsafe extern "win64" fn nothing(_: *mut DEVICE_OBJECT, _: *mut c_void) {}
+
+    /// A work item of an object that stays.
+    fn work_item() -> PIO_WORKITEM {
+        let object = Current::with(|current| current.kernel.ps.system.clone());
+        IoAllocateWorkItem(object.as_ptr().cast())
+    }
+
+    /// As if the item had been queued and no thread had come to it.
+    fn take(item: PIO_WORKITEM) {
+        // SAFETY: the tests' items live.
+        let call = unsafe { Call::take(item, nothing as Routine, ptr::null_mut()) };
+        std::mem::forget(call);
+    }
+
+    fn free(item: PIO_WORKITEM) {
+        // SAFETY: an item, or a breach that is stopped.
+        unsafe { IoFreeWorkItem(item) };
+    }
+
+    #[test]
+    fn a_work_item_is_not_queued_while_it_is_queued() {
+        let printed = death::of(|| {
+            let item = work_item();
+            take(item);
+            // SAFETY: this is the breach, which is stopped.
+            unsafe { IoQueueWorkItem(item, nothing, 0, ptr::null_mut()) };
+        });
+        let named = "a work item is queued while it is queued";
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_work_item_is_not_freed_while_it_is_queued() {
+        let printed = death::of(|| {
+            let item = work_item();
+            take(item);
+            free(item);
+        });
+        let named = "a work item is freed while it is queued";
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_work_item_is_freed_once() {
+        let printed = death::of(|| {
+            let item = work_item();
+            free(item);
+            free(item);
+        });
+        assert!(printed.contains("is freed and is none"), "{printed}");
+    }
+}

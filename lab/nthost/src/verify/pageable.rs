@@ -100,9 +100,12 @@ mod tests {
     use super::*;
     use crate::ex::pool::POOL_FLAG_PAGED;
     use crate::ke::APC_LEVEL;
+    use crate::mm::Section;
+    use crate::ob::ObjectRef;
     use crate::verify::boundary::import;
     use crate::verify::death;
     use std::mem::transmute;
+    use std::ptr;
 
     fn paged_pool() -> *mut u8 {
         type Allocate = unsafe extern "win64" fn(u64, usize, u32) -> *mut u8;
@@ -135,6 +138,29 @@ mod tests {
             let named = "touches pageable memory at IRQL 2: offset 0 of 48 bytes of pool";
             assert!(printed.contains(named), "{printed}");
         }
+    }
+
+    #[test]
+    #[cfg_attr(not(protection_keys), ignore = "this processor has no protection keys")]
+    fn a_view_cannot_be_touched_at_dispatch_level() {
+        type Map = unsafe extern "win64" fn(*mut Section, *mut *mut u8, *mut usize) -> i32;
+        let printed = death::of(|| {
+            let census = Current::with(|current| current.kernel.objects.clone());
+            let section = Section::new(8192, Vec::new()).expect("the host has memory");
+            let section = ObjectRef::new(&census, section);
+            // SAFETY: the function's type.
+            let map = unsafe { transmute::<usize, Map>(import("MmMapViewInSystemSpace")) };
+            let (mut view, mut size) = (ptr::null_mut(), 0);
+            // SAFETY: the section is referenced, the places are locals.
+            unsafe { map(section.as_ptr(), &raw mut view, &raw mut size) };
+            for irql in [APC_LEVEL, DISPATCH_LEVEL] {
+                at(irql);
+                // SAFETY: in the view; at DISPATCH_LEVEL this is the breach.
+                unsafe { view.wrapping_add(8).write_volatile(1) };
+            }
+        });
+        let named = "touches pageable memory at IRQL 2: offset 8 of a view of 8192 bytes";
+        assert!(printed.contains(named), "{printed}");
     }
 
     #[test]
