@@ -33,7 +33,7 @@ pub(crate) fn image(name: &'static str) -> Result<Artifacts> {
     } else {
         pe::WDFLDR
     };
-    let image = pe::build(&[package])?.install(package)?;
+    let image = pe::build()?.install(package)?;
     Ok(Artifacts {
         paths: vec![(name, image)],
         bindings: None,
@@ -41,7 +41,7 @@ pub(crate) fn image(name: &'static str) -> Result<Artifacts> {
 }
 
 fn for_the_lab() -> Result<Artifacts> {
-    let images = pe::build(&[pe::DRIVER, pe::WDFLDR])?;
+    let images = pe::build()?;
     let mut programs = cargo();
     programs.args(["build", "--release", "-p", "nthost", "-p", "ntwatch-client"]);
     let programs = command::build(&mut programs)?;

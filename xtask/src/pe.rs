@@ -29,12 +29,13 @@ pub(crate) const WDFLDR: &str = "wdfldr";
 /// What a build of the kernel's programs left behind.
 pub(crate) struct Images(Built);
 
-/// Builds images from their packages, in release with debug information.
-pub(crate) fn build(packages: &[&str]) -> Result<Images> {
+/// Builds the images from their packages, in release with debug information. Always both: alone,
+/// each has crates of its own with other features, and what was built for both is of no use.
+pub(crate) fn build() -> Result<Images> {
     let toolchain = toolchain()?;
     kit::lay_out(&lab().join("kit"), &toolchain)?;
     let mut cargo = cargo(&toolchain, "build")?;
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    cargo.args(["-p", DRIVER, "-p", WDFLDR]);
     Ok(Images(command::build(&mut cargo)?))
 }
 
