@@ -3,7 +3,8 @@
 //! A lock is taken once, given back by the thread that took it, and before the driver's routine
 //! returns. Locks that lie in an image are always taken in the same order.
 
-use super::{Call, Decision, Stack, Watch};
+use super::stack::Frame;
+use super::{Call, Decision, Watch};
 use crate::Current;
 use crate::ke::bug_check;
 use std::collections::{HashMap, HashSet};
@@ -35,7 +36,8 @@ enum Step {
 struct Lock {
     kind: Kind,
     address: usize,
-    acquired_by: Stack,
+    /// N.B. not the whole stack: locks are taken with each event.
+    acquired_by: Option<Frame>,
 }
 
 impl fmt::Display for Lock {
@@ -50,7 +52,11 @@ impl fmt::Display for Lock {
             Kind::Push => "push lock",
             Kind::FastMutex => "fast mutex",
         };
-        write!(f, "{kind} {address:#x}, acquired by{acquired_by}")
+        write!(f, "{kind} {address:#x}")?;
+        match acquired_by {
+            Some(function) => write!(f, ", acquired by{function}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -122,23 +128,21 @@ fn with_held<R>(body: impl FnOnce(&mut Vec<Lock>) -> R) -> R {
 impl Locks {
     fn acquire(&self, call: &Call<'_>, kind: Kind) {
         let address = address(call);
-        let held = with_held(|held| held.clone());
-        if let Some(lock) = held.iter().find(|lock| lock.address == address) {
-            bug_check!(
-                DRIVER_VERIFIER_DETECTED_VIOLATION,
-                "{} waits for what its own thread holds: {lock}",
-                call.export.name
-            );
-        }
-        for lock in &held {
-            self.follow(call, lock, address);
-        }
-        let acquired_by = call.stack();
         with_held(|held| {
+            for lock in held.iter() {
+                if lock.address == address {
+                    bug_check!(
+                        DRIVER_VERIFIER_DETECTED_VIOLATION,
+                        "{} waits for what its own thread holds: {lock}",
+                        call.export.name
+                    );
+                }
+                self.follow(call, lock, address);
+            }
             held.push(Lock {
                 kind,
                 address,
-                acquired_by,
+                acquired_by: Frame::of(call.return_address),
             });
         });
     }

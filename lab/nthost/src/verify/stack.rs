@@ -44,7 +44,7 @@ pub struct Stack {
 
 /// One function on a stack.
 #[derive(Debug, Clone)]
-struct Frame {
+pub(super) struct Frame {
     image: Arc<Symbols>,
     /// In the image, in bytes.
     offset: usize,
@@ -140,6 +140,16 @@ impl fmt::Display for Frame {
 }
 
 impl Frame {
+    /// The function of a driver's that a call returns to at `address`.
+    pub(super) fn of(address: usize) -> Option<Frame> {
+        let image = Current::with(|current| current.kernel.modules.find(address))?;
+        Some(Frame {
+            image: Arc::clone(image.symbols()),
+            offset: address - image.mapping().base(),
+            is_calling: true,
+        })
+    }
+
     fn identity(&self) -> (&str, usize, bool) {
         (self.image.image(), self.offset, self.is_calling)
     }
