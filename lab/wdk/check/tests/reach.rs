@@ -115,28 +115,49 @@ fn a_trap_is_noticed() {
     }
 }
 
-/// A function with a jump table whose last entry, 3, leads to a trap; `check` is before it.
-fn with_hole(check: [u8; 6]) -> Vec<u8> {
+/// A function with a jump table whose last entry, 3, leads to a trap, and where the trap is. `check`
+/// comes first; where it has a 0xff, the way to the function's end goes.
+fn with_hole(check: &[u8]) -> (Vec<u8>, u32) {
     let mut code = check.to_vec();
     // movzx eax, cx; lea r10, [table]; movsxd rdx, [r10 + rax * 4]; add rdx, r10; jmp rdx
     code.extend([0x0f, 0xb7, 0xc1, 0x4c, 0x8d, 0x15, 12, 0, 0, 0]);
     code.extend([0x49, 0x63, 0x14, 0x82, 0x4c, 0x01, 0xd2, 0xff, 0xe2]);
+    let end = code.len();
+    for at in 0..check.len() {
+        if check[at] == 0xff {
+            code[at] = (end - at - 1) as u8;
+        }
+    }
     // ret; ud2
     code.extend([0xc3, 0x0f, 0x0b]);
     let table: [i32; 4] = [-3, -3, -3, -2];
     code.extend(table.iter().flat_map(|entry| entry.to_le_bytes()));
-    code
+    (code, end as u32 + 1)
 }
 
 #[test]
 fn a_hole_in_a_jump_table_is_a_trap_where_no_check_keeps_control_from_it() {
-    let up_to_2 = [0x66, 0x83, 0xf9, 2, 0x77, 0x13]; // cmp cx, 2; ja to the ret
-    let up_to_3 = [0x66, 0x83, 0xf9, 3, 0x77, 0x13];
-    let another_register = [0x66, 0x83, 0xfa, 2, 0x77, 0x13];
-    let none = [0x90; 6];
-    assert_eq!(traps_at_entry_point(&with_hole(up_to_2)), [0; 0]);
-    for check in [up_to_3, another_register, none] {
-        assert_eq!(traps_at_entry_point(&with_hole(check)), [26], "{check:x?}");
+    // cmp cx, limit; ja end
+    let up_to = |limit| vec![0x66, 0x83, 0xf9, limit, 0x77, 0xff];
+    // The same with dx.
+    let other_register = vec![0x66, 0x83, 0xfa, 2, 0x77, 0xff];
+    // cmp cx, 3; ja end; xor edx, edx; movzx eax, cx; mov r8d, set; bt r8d, eax; jae +2; mov dl, 1;
+    // test dl, dl; je end
+    let in_set = |set| {
+        let mut check = up_to(3);
+        check.extend([0x31, 0xd2, 0x0f, 0xb7, 0xc1, 0x41, 0xb8, set, 0, 0, 0]);
+        check.extend([
+            0x41, 0x0f, 0xa3, 0xc0, 0x73, 2, 0xb2, 1, 0x84, 0xd2, 0x74, 0xff,
+        ]);
+        check
+    };
+    for check in [up_to(2), in_set(0b0111)] {
+        let (code, _) = with_hole(&check);
+        assert_eq!(traps_at_entry_point(&code), [0; 0], "{check:x?}");
+    }
+    for check in [up_to(3), in_set(0b1111), other_register, Vec::new()] {
+        let (code, trap) = with_hole(&check);
+        assert_eq!(traps_at_entry_point(&code), [trap], "{check:x?}");
     }
 }
 
