@@ -69,6 +69,7 @@ impl LeakReport {
         leaks.extend(kernel.mm.leaks());
         let altitudes = kernel.ob.registered().into_iter();
         leaks.extend(altitudes.map(|at| Leak::Callback(format!("on handles at altitude {at}"))));
+        kernel.pool.assert_undamaged();
         let pool = kernel.pool.live().into_iter();
         leaks.extend(pool.map(|(block, count)| Leak::Pool { block, count }));
         leaks.extend(

@@ -192,12 +192,7 @@ impl Pool {
                 );
             }
         }
-        if let Some(at) = special.damage() {
-            bug_check!(
-                SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
-                "something was written at offset {at} of {block}"
-            );
-        }
+        assert_undamaged(&block, &special);
         special.retire();
         let freed = Freed {
             block,
@@ -242,6 +237,15 @@ impl Pool {
         Some(Fault::Freed(text))
     }
 
+    /// Stops the machine if something was written beside a block of special pool that is not freed.
+    pub(crate) fn assert_undamaged(&self) {
+        for (block, memory) in self.blocks.lock().unwrap().values() {
+            if let Memory::Special(special) = memory {
+                assert_undamaged(block, special);
+            }
+        }
+    }
+
     /// The blocks allocated and not freed, those that are alike together, with their number.
     pub fn live(&self) -> Vec<(PoolBlock, usize)> {
         let blocks = self.blocks.lock().unwrap();
@@ -249,6 +253,15 @@ impl Pool {
         live.sort();
         let alike = live.chunk_by(|a, b| a == b);
         alike.map(|alike| (alike[0].clone(), alike.len())).collect()
+    }
+}
+
+fn assert_undamaged(block: &PoolBlock, special: &SpecialBlock) {
+    if let Some(at) = special.damage() {
+        bug_check!(
+            SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
+            "something was written at offset {at} of {block}"
+        );
     }
 }
 
@@ -268,6 +281,9 @@ fn heap(size: usize, alignment: usize) -> Option<(*mut u8, Layout)> {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_undamaged();
+        }
         for (start, (_, memory)) in self.blocks.get_mut().unwrap().drain() {
             if let Memory::Heap(layout) = memory {
                 // SAFETY: allocated with this layout; the machine is gone, and its drivers with it.

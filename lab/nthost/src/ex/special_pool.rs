@@ -2,7 +2,7 @@
 //!
 //! A block ends where its last page ends, as far as its alignment lets it; one of a page or more
 //! starts where a page starts. What is left of its pages holds a pattern, which is looked at when
-//! the block is freed.
+//! the block is freed, and when what drivers left behind is counted.
 
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -94,13 +94,13 @@ impl SpecialBlock {
         address.wrapping_sub(self.guard.addr().get()) < self.usable + 2 * PAGE
     }
 
-    /// Which byte around the block was written to, counted from the block's start, if one was. Its
-    /// owner must have given the block up.
+    /// Which byte around the block was written to, counted from the block's start, if one was. The
+    /// block must not be retired.
     pub(super) fn damage(&self) -> Option<isize> {
         let damaged = |rest: Range<usize>| {
             let start = self.pages().wrapping_add(rest.start);
-            // SAFETY: inside of the pages, which are readable until the block is retired; whoever
-            // writes there now is the driver that this is to find.
+            // SAFETY: inside of the pages, which are readable until the block is retired, and none of the
+            // block's; whoever writes there now is the driver that this is to find.
             let bytes = unsafe { slice::from_raw_parts(start, rest.len()) };
             let at = bytes.iter().position(|byte| *byte != PATTERN)?;
             Some((rest.start + at) as isize - self.block.start as isize)

@@ -117,6 +117,7 @@ mod tests {
     use crate::ex::pool::POOL_FLAG_PAGED;
     use crate::verify::boundary::import;
     use crate::verify::death;
+    use crate::{Current, LeakReport};
     use std::mem::transmute;
 
     type Allocate = unsafe extern "win64" fn(u64, usize, u32) -> *mut u8;
@@ -176,6 +177,18 @@ mod tests {
             "{printed}"
         );
         assert!(printed.contains("offset -1 of 48 bytes"), "{printed}");
+    }
+
+    #[test]
+    fn a_write_beside_a_block_that_is_never_freed_shows_when_leaks_are_counted() {
+        let printed = death::of(|| {
+            // SAFETY: it is not: this is the breach.
+            unsafe { allocate(40).wrapping_add(40).write_volatile(1) };
+            let leaks = Current::with(|current| LeakReport::of(&current.kernel));
+            panic!("{leaks}");
+        });
+        let named = "something was written at offset 40 of 40 bytes of pool tagged 'Ntw1'";
+        assert!(printed.contains(named), "{printed}");
     }
 
     #[test]
