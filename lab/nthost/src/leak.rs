@@ -43,7 +43,9 @@ impl fmt::Display for Leak {
                     f,
                     "{} references to {:?} {}",
                     held.references, held.kind, held.name
-                )
+                )?;
+                let mut taken_by = held.taken_by.iter();
+                taken_by.try_for_each(|stack| write!(f, ", taken by{stack}"))
             }
             Leak::View(name) => write!(f, "view {name}"),
             Leak::Device(name) => write!(f, "device {name}"),
@@ -67,8 +69,7 @@ impl LeakReport {
         let mut leaks = kernel.io.leaks();
         leaks.extend(kernel.ps.leaks());
         leaks.extend(kernel.mm.leaks());
-        let altitudes = kernel.ob.registered().into_iter();
-        leaks.extend(altitudes.map(|at| Leak::Callback(format!("on handles at altitude {at}"))));
+        leaks.extend(kernel.ob.leaks());
         kernel.pool.assert_undamaged();
         let pool = kernel.pool.live().into_iter();
         leaks.extend(pool.map(|(block, count)| Leak::Pool { block, count }));

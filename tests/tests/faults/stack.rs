@@ -113,3 +113,43 @@ fn a_block_that_was_not_freed_is_named_with_who_allocated_it() {
     assert_in_order(&leaks.to_string(), &stack);
     assert_eq!(leaks.0.len(), 1, "{leaks}");
 }
+
+#[test]
+fn whatever_is_left_behind_is_named_with_who_made_it() {
+    // What gives it back, in which function, and what is then left.
+    let cases = [
+        ("IoDeleteSymbolicLink", "wdfldr", "symbolic link", LINK),
+        ("ZwClose", "wdfldr", "handle", "wdfldr::registry"),
+        (
+            "IoFreeWorkItem",
+            "wdfldr",
+            "work item",
+            "wdfldr::nt::WorkItem::allocate",
+        ),
+        (
+            "PsRemoveCreateThreadNotifyRoutine",
+            "ntwatch",
+            "thread-notify",
+            "ntwatch::entry",
+        ),
+        (
+            "ObUnRegisterCallbacks",
+            "ntwatch",
+            "callback",
+            "ntwatch::entry",
+        ),
+    ];
+    for (function, from, left, maker) in cases {
+        let kernel = boot();
+        let keep = Once::new(function, from, || Decision::Return(0));
+        add(&kernel, &keep);
+        let service = load(&kernel, &Lab::get());
+        let Stop::Stopped(leaks) = service.stop() else {
+            panic!("nobody has it open");
+        };
+        assert_in_order(
+            &leaks.to_string(),
+            &[left, "made by", maker, "FxDriverEntry"],
+        );
+    }
+}

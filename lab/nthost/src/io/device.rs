@@ -20,6 +20,7 @@ use crate::Current;
 use crate::exports::exports;
 use crate::ob::{Kind, Object, ObjectRef, handle};
 use crate::rtl::{security, text};
+use crate::verify::Origin;
 
 exports! {
     APC_LEVEL: IoCreateDevice, IoDeleteDevice;
@@ -38,6 +39,7 @@ pub struct Device {
     _extension: Box<[UnsafeCell<u128>]>,
     name: String,
     driver: ObjectRef<Driver>,
+    origin: Origin,
     /// Who may open the device; self-relative, empty before the driver has set one.
     descriptor: Mutex<Vec<u8>>,
 }
@@ -63,6 +65,11 @@ impl Device {
     /// What drivers see.
     pub fn nt(&self) -> *mut DEVICE_OBJECT {
         self.nt.get()
+    }
+
+    /// Who made it.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The driver it belongs to.
@@ -168,6 +175,7 @@ unsafe extern "win64" fn IoCreateDevice(
                 _extension: extension,
                 name: name.clone(),
                 driver: driver.clone(),
+                origin: Origin::here(),
                 descriptor: Mutex::default(),
             },
         );

@@ -195,7 +195,7 @@ impl Driver {
                 if let Some(kernel) = self.kernel() {
                     kernel.io.names.remove_device(device.as_ptr());
                 }
-                Leak::Device(device.describe())
+                Leak::Device(format!("{}{}", device.describe(), device.origin()))
             })
             .collect()
     }

@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
 use crate::ke::SpinLock;
+use crate::verify::Origin;
 
 pub use client::{Client, FileHandle, Ticket};
 pub use device::Device;
@@ -55,7 +56,7 @@ pub struct Io {
     /// The requests that were sent to a driver and not completed, by the address of their IRP.
     packets: Mutex<HashMap<usize, Arc<Packet>>>,
     /// The work items that drivers allocated and did not free, by their address.
-    work_items: Mutex<HashMap<usize, String>>,
+    work_items: Mutex<HashMap<usize, (String, Origin)>>,
     observer: RwLock<Option<Observer>>,
 }
 
@@ -83,7 +84,9 @@ impl Io {
         );
         drop(packets);
         let work_items = self.work_items.lock().unwrap();
-        leaks.extend(work_items.values().cloned().map(crate::Leak::WorkItem));
+        let texts = work_items.values();
+        let texts = texts.map(|(name, origin)| format!("{name}{origin}"));
+        leaks.extend(texts.map(crate::Leak::WorkItem));
         leaks
     }
 }

@@ -11,6 +11,7 @@ use windows_sys::Win32::Foundation::{
 use super::Device;
 use crate::Leak;
 use crate::ob::ObjectRef;
+use crate::verify::Origin;
 
 /// Links that a path may pass through; Windows stops a loop the same way.
 const MAX_LINKS: usize = 32;
@@ -21,6 +22,7 @@ enum Entry {
     Link {
         name: String,
         target: String,
+        origin: Origin,
     },
 }
 
@@ -60,6 +62,7 @@ impl Namespace {
             Entry::Link {
                 name: name.into(),
                 target: target.into(),
+                origin: Origin::here(),
             },
         )
     }
@@ -116,7 +119,11 @@ impl Namespace {
         let entries = self.0.read().unwrap();
         let leak = |(name, entry): (&String, &Entry)| match entry {
             Entry::Device(_) => Leak::Device(name.clone()),
-            Entry::Link { name, target } => Leak::SymbolicLink(format!("{name} to {target}")),
+            Entry::Link {
+                name,
+                target,
+                origin,
+            } => Leak::SymbolicLink(format!("{name} to {target}{origin}")),
         };
         let mut leaks: Vec<Leak> = entries.iter().map(leak).collect();
         leaks.sort_by_key(Leak::to_string);

@@ -10,6 +10,7 @@ use crate::exports::exports;
 use crate::ke::bug_check;
 use crate::ke::callback::unchanged;
 use crate::ob::AnyObject;
+use crate::verify::Origin;
 
 exports! {
     DISPATCH_LEVEL: IoAllocateWorkItem, IoFreeWorkItem, IoQueueWorkItem, IoQueueWorkItemEx;
@@ -45,7 +46,8 @@ extern "win64" fn IoAllocateWorkItem(device: *mut DEVICE_OBJECT) -> PIO_WORKITEM
     }));
     Current::with(|current| {
         let mut work_items = current.kernel.io.work_items.lock().unwrap();
-        work_items.insert(item as usize, format!("of device {device:p}"));
+        let name = format!("of device {device:p}");
+        work_items.insert(item as usize, (name, Origin::here()));
     });
     item as PIO_WORKITEM
 }

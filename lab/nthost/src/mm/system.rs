@@ -4,7 +4,7 @@ use super::{Section, View};
 use crate::exports::exports;
 use crate::ke::bug_check;
 use crate::ob::{AnyObject, Census, Kind};
-use crate::verify::pageable;
+use crate::verify::{Origin, pageable};
 use crate::{Current, Leak};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -24,7 +24,7 @@ pub struct Mm(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// Views that drivers mapped and did not unmap, by where they begin.
-    views: HashMap<usize, View>,
+    views: HashMap<usize, (View, Origin)>,
     view_limit: Option<usize>,
     section_limit: Option<usize>,
 }
@@ -59,7 +59,7 @@ impl Mm {
         // SAFETY: the view is new, and nobody else knows of it. Nothing but the driver touches it.
         unsafe { pageable::mark(view.as_ptr(), view.len()) }.map_err(|_| STATUS_NO_MEMORY)?;
         let base = view.as_ptr() as usize;
-        state.views.insert(base, view);
+        state.views.insert(base, (view, Origin::here()));
         Ok(base)
     }
 
@@ -78,7 +78,7 @@ impl Mm {
         // N.B. from a signal handler: the thread may hold the lock.
         let state = self.0.try_lock().ok()?;
         let mut views = state.views.iter();
-        views.find_map(|(base, view)| {
+        views.find_map(|(base, (view, _))| {
             let offset = address.checked_sub(*base)?;
             (offset < view.len())
                 .then(|| format!("offset {offset} of a view of {} bytes", view.len()))
@@ -88,8 +88,10 @@ impl Mm {
     /// What drivers mapped and did not unmap.
     pub(crate) fn leaks(&self) -> Vec<Leak> {
         let state = self.0.lock().unwrap();
-        let name = |(base, view): (&usize, &View)| format!("of {} bytes at {base:#x}", view.len());
-        state.views.iter().map(name).map(Leak::View).collect()
+        let views = state.views.iter();
+        let texts = views
+            .map(|(base, (view, origin))| format!("of {} bytes at {base:#x}{origin}", view.len()));
+        texts.map(Leak::View).collect()
     }
 }
 

@@ -134,17 +134,13 @@ impl Ps {
 
     /// What drivers have of processes' things: routines, and handles of the system.
     pub(crate) fn leaks(&self) -> Vec<Leak> {
-        let kinds = [
-            ("process-notify", self.notify.registered()),
-            ("thread-notify", self.thread_notify.registered()),
-            ("load-image", self.image_notify.registered()),
+        let routines = [
+            self.notify.leaks(),
+            self.thread_notify.leaks(),
+            self.image_notify.leaks(),
         ];
-        let routines = kinds.into_iter().flat_map(|(kind, addresses)| {
-            let leak = move |address| Leak::Callback(format!("{kind} at {address:#x}"));
-            addresses.into_iter().map(leak)
-        });
         let handles = self.system.handles.open().into_iter().map(Leak::Handle);
-        routines.chain(handles).collect()
+        routines.into_iter().flatten().chain(handles).collect()
     }
 
     fn id(&self, named: Option<u32>) -> Id {

@@ -19,6 +19,7 @@ pub(crate) mod framework;
 mod irql;
 pub(crate) mod locks;
 mod objects;
+mod origin;
 pub(crate) mod pageable;
 mod stack;
 
@@ -28,6 +29,7 @@ pub use call::Call;
 pub(crate) use call::Whereabouts;
 pub use delays::Delays;
 pub use faults::{Fault, Faults, Site};
+pub use origin::Origin;
 pub use pageable::sees_pageable;
 pub use stack::Stack;
 

@@ -8,9 +8,11 @@ mod driver;
 pub(crate) mod registration;
 mod rights;
 
+use crate::Leak;
 use crate::ex::Rundown;
 use crate::ob::{AnyObject, ObjectRef};
 use crate::ps::Process;
+use crate::verify::Origin;
 use altitude::Altitude;
 use driver::DriverCallbacks;
 use std::fmt;
@@ -55,6 +57,7 @@ struct Registration {
     callee: Callee,
     /// A use lasts from before the pre callback to after the post callback.
     calls: Rundown,
+    origin: Origin,
 }
 
 /// Another one has this altitude.
@@ -106,6 +109,17 @@ impl Callbacks {
         drivers.map(|r| r.altitude.to_string()).collect()
     }
 
+    /// What drivers registered and did not take back.
+    pub(crate) fn leaks(&self) -> Vec<Leak> {
+        let list = self.list();
+        let drivers = list
+            .iter()
+            .filter(|r| matches!(r.callee, Callee::Driver(_)));
+        let text =
+            |r: &Arc<Registration>| format!("on handles at altitude {}{}", r.altitude, r.origin);
+        drivers.map(text).map(Leak::Callback).collect()
+    }
+
     /// How often drivers' post callbacks were called since boot, but for handles that drivers
     /// opened.
     pub fn posts(&self) -> u64 {
@@ -142,6 +156,7 @@ impl Callbacks {
             altitude,
             callee,
             calls: Rundown::default(),
+            origin: Origin::here(),
         });
         let mut longer = list.to_vec();
         longer.insert(index, Arc::clone(&registration));

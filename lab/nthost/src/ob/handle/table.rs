@@ -1,6 +1,7 @@
 //! The handles of one process.
 
 use crate::ob::AnyObject;
+use crate::verify::Origin;
 use std::fmt;
 use std::sync::Mutex;
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
@@ -19,6 +20,7 @@ struct State {
 struct Entry {
     object: AnyObject,
     access: u32,
+    origin: Origin,
 }
 
 impl fmt::Debug for HandleTable {
@@ -47,7 +49,11 @@ impl HandleTable {
         if free.is_none() {
             state.entries.push(None);
         }
-        state.entries[index] = Some(Entry { object, access });
+        state.entries[index] = Some(Entry {
+            object,
+            access,
+            origin: Origin::here(),
+        });
         Ok((index + 1) * 4)
     }
 
@@ -72,13 +78,13 @@ impl HandleTable {
         drop(entries);
     }
 
-    /// Each open handle by its number and what it leads to.
+    /// Each open handle by its number, what it leads to and who made it.
     pub fn open(&self) -> Vec<String> {
         let state = self.0.lock().unwrap();
         let open = state.entries.iter().enumerate();
         open.filter_map(|(index, entry)| {
-            let object = &entry.as_ref()?.object;
-            Some(format!("{:#x} to {object:?}", (index + 1) * 4))
+            let Entry { object, origin, .. } = entry.as_ref()?;
+            Some(format!("{:#x} to {object:?}{origin}", (index + 1) * 4))
         })
         .collect()
     }

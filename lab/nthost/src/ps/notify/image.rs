@@ -4,11 +4,11 @@ use super::Counter;
 use super::guarded::Guarded;
 use super::routines::Routines;
 use super::text::Text;
-use crate::Current;
 use crate::exports::exports;
 use crate::ke::callback::call_back_at_passive;
 use crate::ps::NewImage;
 use crate::ps::process::wide;
+use crate::{Current, Leak};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
@@ -48,6 +48,11 @@ impl ImageNotify {
     /// The addresses of the routines that are registered.
     pub fn registered(&self) -> Vec<usize> {
         self.routines.registered()
+    }
+
+    /// What drivers registered and did not remove.
+    pub(crate) fn leaks(&self) -> Vec<Leak> {
+        self.routines.leaks("load-image")
     }
 
     /// How often drivers' routines were called since boot.

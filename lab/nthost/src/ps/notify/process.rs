@@ -3,11 +3,11 @@
 use super::routines::Routines;
 use super::text::Text;
 use super::{CallCount, Counter};
-use crate::Current;
 use crate::exports::exports;
 use crate::ke::callback::call_back_at_passive;
 use crate::ob::ObjectRef;
 use crate::ps::{Process, Thread};
+use crate::{Current, Leak};
 use std::ffi::c_void;
 use std::sync::{Arc, RwLock};
 use std::{fmt, ptr};
@@ -90,6 +90,11 @@ impl ProcessNotify {
     /// The addresses of the routines that are registered.
     pub fn registered(&self) -> Vec<usize> {
         self.routines.registered()
+    }
+
+    /// What drivers registered and did not remove.
+    pub(crate) fn leaks(&self) -> Vec<Leak> {
+        self.routines.leaks("process-notify")
     }
 
     /// How often drivers' routines were called since boot.

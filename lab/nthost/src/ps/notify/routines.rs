@@ -1,6 +1,8 @@
 //! The routines that drivers registered for one kind of event.
 
+use crate::Leak;
 use crate::ex::Rundown;
+use crate::verify::Origin;
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
@@ -14,6 +16,7 @@ struct Routine<O> {
     address: usize,
     options: O,
     calls: Rundown,
+    origin: Origin,
 }
 
 /// As many routines are registered as there can be.
@@ -42,6 +45,7 @@ impl<O> Routines<O> {
             address,
             options,
             calls: Rundown::default(),
+            origin: Origin::here(),
         });
         *list = list.iter().cloned().chain([routine]).collect();
         Ok(())
@@ -65,6 +69,13 @@ impl<O> Routines<O> {
     /// The addresses of the routines.
     pub(super) fn registered(&self) -> Vec<usize> {
         self.list().iter().map(|routine| routine.address).collect()
+    }
+
+    /// The routines, of this kind, as what a driver left behind.
+    pub(super) fn leaks(&self, kind: &str) -> Vec<Leak> {
+        let list = self.list();
+        let text = |r: &Arc<Routine<O>>| format!("{kind} at {:#x}{}", r.address, r.origin);
+        list.iter().map(text).map(Leak::Callback).collect()
     }
 
     /// Shows each routine to `call`, which may call it: it is not removed meanwhile.

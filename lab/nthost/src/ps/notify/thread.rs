@@ -6,7 +6,7 @@ use crate::exports::exports;
 use crate::ke::callback::call_back;
 use crate::ob::ObjectRef;
 use crate::ps::Thread;
-use crate::{Current, Kernel};
+use crate::{Current, Kernel, Leak};
 use std::ffi::c_void;
 use std::sync::Arc;
 use windows_sys::Wdk::System::SystemServices::{
@@ -58,6 +58,11 @@ impl ThreadNotify {
     /// The addresses of the routines that are registered.
     pub fn registered(&self) -> Vec<usize> {
         self.routines.registered()
+    }
+
+    /// What drivers registered and did not remove.
+    pub(crate) fn leaks(&self) -> Vec<Leak> {
+        self.routines.leaks("thread-notify")
     }
 
     /// How often drivers' routines were called since boot.
