@@ -58,9 +58,14 @@ pub(crate) fn verify() -> Result<()> {
     verify::run(&Lab::build()?, Depth::Whole)
 }
 
-/// Builds everything and finds out what the tests reach.
-pub(crate) fn coverage() -> Result<()> {
-    coverage::run(&Lab::build()?)
+/// Builds everything and finds out what the tests reach, in the driver too or in `sources` alone.
+pub(crate) fn coverage(sources: bool) -> Result<()> {
+    let lab = Lab::build()?;
+    if sources {
+        coverage::sources(&lab)
+    } else {
+        coverage::run(&lab)
+    }
 }
 
 /// Explores the orderings of what is lock-free: a build of its own, with loom's atomics.

@@ -31,7 +31,9 @@ Usage: cargo xtask COMMAND
   test              build, then run every test
   verify            run all that looks for what is wrong with the driver, and print a table;
                     `test` runs a shorter form
-  coverage          run the tests, and name what they do not reach in driver and crates
+  coverage [--sources]
+                    run the tests, and name what they do not reach in driver and crates,
+                    or in the crates alone
   clippy            lint every crate
   bench             run the benchmarks
   stress [--minutes N] [--seed S]
@@ -52,7 +54,9 @@ enum Task {
     },
     Test,
     Verify,
-    Coverage,
+    Coverage {
+        sources: bool,
+    },
     Clippy,
     Bench,
     Emulate,
@@ -94,7 +98,7 @@ fn parse() -> Result<Task> {
             },
             "test" => Task::Test,
             "verify" => Task::Verify,
-            "coverage" => Task::Coverage,
+            "coverage" => Task::Coverage { sources: false },
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
             "emulate" => Task::Emulate,
@@ -112,6 +116,7 @@ fn parse() -> Result<Task> {
             (Task::Build { json, .. }, Long("json")) => *json = true,
             (Task::Build { image, .. }, Value(name)) if name == "driver" => *image = Some("driver"),
             (Task::Build { image, .. }, Value(name)) if name == "wdfldr" => *image = Some("wdfldr"),
+            (Task::Coverage { sources }, Long("sources")) => *sources = true,
             (Task::Mutants(options), Long("short")) => options.short = true,
             (Task::Mutants(options), Value(name)) => options.names.push(name.string()?),
             (Task::Stress(options), Long("minutes")) => {
@@ -146,7 +151,7 @@ fn run(task: Task) -> Result<String> {
         }
         Task::Test => check::test()?,
         Task::Verify => check::verify()?,
-        Task::Coverage => check::coverage()?,
+        Task::Coverage { sources } => check::coverage(sources)?,
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
         Task::Emulate => emulate::run()?,

@@ -13,6 +13,7 @@ use ntwatch_lab_figures::{self as figures, Figure};
 
 use crate::{
     check::{Lab, loom},
+    coverage::Blocks,
     pe,
 };
 
@@ -46,46 +47,53 @@ struct Check {
 }
 
 fn checks(lab: &Lab, depth: Depth) -> Result<Vec<Check>> {
-    let whole = depth == Depth::Whole;
-    let mut checks = Vec::new();
-    let mut add = |name, command| checks.push(Check { name, command });
-
     let mut rules = lab.cargo("test");
     rules.args(["-p", "nthost", "--lib", "--", "verify::"]);
-    add("rules stop a driver that breaks them", rules);
-
     let mut suite = lab.suite()?;
     suite.env("NTWATCH_VERIFY", "1");
-    add("the suite, on machines that verify", suite);
-
     let mut faults = lab.test("faults");
-    if whole {
-        faults.env("NTWATCH_FAULTS", "all");
-    }
-    add("faults", faults);
-
     let mut races = lab.test("stress");
-    if whole {
-        races.env("NTWATCH_STRESS_MINUTES", "1");
-    }
-    add("races", races);
-
     let mut fuzz = lab.cargo("test");
     fuzz.args(["-p", "ntwatch-fuzz"]);
-    if whole {
-        fuzz.env("NTWATCH_FUZZ_SECONDS", "5");
-    }
-    add("hostile input", fuzz);
-
     let mut proofs = lab.cargo("test");
     proofs.args(["-p", "ntwatch-wdk-check"]);
-    add("proofs on the file", proofs);
-    add("an emulator of others", task(&["emulate"])?);
-    if whole {
-        add("the same, built elsewhere", task(&["reproducible"])?);
+    let mut bugs = task(&["mutants"])?;
+
+    let mut coverage = Vec::new();
+    let mut elsewhere = Vec::new();
+    match depth {
+        Depth::Short => {
+            bugs.arg("--short");
+        }
+        Depth::Whole => {
+            races.env("NTWATCH_STRESS_MINUTES", "1");
+            fuzz.env("NTWATCH_FUZZ_SECONDS", "5");
+            let blocks = Blocks::list(lab)?;
+            for command in [&mut suite, &mut faults, &mut races] {
+                blocks.note(command);
+            }
+            coverage.push(("blocks of the driver that ran", blocks.report(lab)));
+            let lines = task(&["coverage", "--sources"])?;
+            coverage.push(("lines of its crates that their tests run", lines));
+            elsewhere.push(("the same file, built elsewhere", task(&["reproducible"])?));
+        }
     }
-    add("orderings, by loom", loom());
-    Ok(checks)
+
+    let mut checks = vec![
+        ("rules stop a driver that breaks them", rules),
+        ("the suite, on machines that verify", suite),
+        ("faults", faults),
+        ("races", races),
+    ];
+    checks.extend(coverage);
+    checks.push(("hostile input", fuzz));
+    checks.push(("proofs on the file", proofs));
+    checks.extend(elsewhere);
+    checks.push(("an emulator of others", task(&["emulate"])?));
+    checks.push(("orderings, by loom", loom()));
+    checks.push(("planted bugs", bugs));
+    let check = |(name, command)| Check { name, command };
+    Ok(checks.into_iter().map(check).collect())
 }
 
 /// Another task of this program.
