@@ -2,11 +2,13 @@
 //! nothing, and whoever waits in it is told.
 
 use ntwatch_protocol::configure::MIN_RING_SIZE;
-use ntwatch_protocol::ioctl::{CONFIGURE, SHUTDOWN};
+use ntwatch_protocol::ioctl::{CONFIGURE, MAP_RING, SHUTDOWN};
+use ntwatch_protocol::mapped::MappedRing;
 use ntwatch_tests::lab::{Lab, PATIENCE, until};
 use ntwatch_tests::machine::{boot, client, everything, live_and_die, load, stats, unload};
 use ntwatch_tests::mapped::{map_ring, map_ring_input};
 use std::sync::Barrier;
+use zerocopy::IntoBytes;
 
 /// The two threads of a race meet at another moment in each round.
 fn spin(times: u64) {
@@ -26,8 +28,8 @@ fn a_process_that_dies_while_its_ring_is_made_leaves_nothing() {
             scope.spawn(|| {
                 let handle = handle;
                 start.wait();
-                // Granted or refused: nobody is left to care.
-                let _ = map_ring(&handle, &input);
+                // Granted or refused: nobody is left to care, or to be answered.
+                handle.ioctl(MAP_RING, input.as_bytes(), size_of::<MappedRing>());
                 handle.ioctl(CONFIGURE, &everything(0), 0);
             });
             start.wait();

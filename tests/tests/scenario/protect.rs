@@ -2,7 +2,7 @@
 
 use crate::running;
 use nthost::Kernel;
-use nthost::io::{Client, FileHandle};
+use nthost::io::FileHandle;
 use nthost::ob::ObjectRef;
 use nthost::ps::{Open, Process};
 use nthost::se::Token;
