@@ -7,7 +7,7 @@ use crate::wish::Wish;
 use crate::{CAPTURE_RING, SESSION_RING, records, wide};
 use ntwatch_engine::account::{of, sum};
 use ntwatch_engine::process_table::ProcessId;
-use ntwatch_engine::session::FeedAccount;
+use ntwatch_engine::session::{FeedAccount, ledger_size};
 use ntwatch_protocol::access::process::{QUERY_INFORMATION, TERMINATE};
 use ntwatch_protocol::configure::{AccessMasks, Selector, selector};
 use ntwatch_protocol::lost::stage;
@@ -91,6 +91,62 @@ fn a_full_capture_ring_is_announced_to_every_session_that_wants_the_kind() {
         );
         assert!(machine.read(exits, MAX_RECORD_SIZE).is_empty());
         machine.assert_balanced();
+    }
+}
+
+#[test]
+fn a_session_that_never_asks_for_its_account_has_one() {
+    const RING: usize = 1 << 12;
+    for transport in TRANSPORTS {
+        let mut machine = Machine::new(CAPTURE_RING);
+        let session = machine.listen_by(transport, RING, &Wish::everything());
+        // More records than the ring's ledger remembers.
+        let exits = ledger_size(RING) as u64;
+        for key in 0..exits {
+            machine.exit(8, key);
+            machine.work_to_the_end();
+            let read = machine.read(session, MAX_RECORD_SIZE);
+            assert_eq!(records(&read).len(), 1, "{transport:?}");
+        }
+        let account = machine.account(session);
+        assert_eq!(of(&account.delivered, Kind::ProcessExit), exits);
+        machine.assert_balanced();
+    }
+}
+
+#[test]
+fn announcements_are_in_order_however_little_room_was_left() {
+    for transport in TRANSPORTS {
+        // So many that one of these rings has room for an exit but for no announcement.
+        for before in 0..64 {
+            let mut machine = Machine::new(1 << 12);
+            let exits = Wish::only(Kind::ProcessExit.bit());
+            let session = machine.listen_by(transport, 1 << 12, &exits);
+            for key in 0..before {
+                machine.exit(8, key);
+                machine.work_to_the_end();
+            }
+            // Starts fill the capture ring, so that only exits that the session wants are lost.
+            for key in 0..100 {
+                machine.start(12, key, "");
+            }
+            machine.exit(12, 0);
+            machine.work_to_the_end();
+            machine.exit(16, 0);
+            machine.work_to_the_end();
+
+            let mut bytes = machine.read(session, SESSION_RING);
+            bytes.extend(machine.read(session, SESSION_RING));
+            let records = records(&bytes);
+            let numbers: Vec<_> = records.iter().map(|record| record.header().seq).collect();
+            assert!(numbers.is_sorted_by(|a, b| a < b), "{before}: {numbers:?}");
+            let lost = records.iter().map(|record| match record {
+                Record::Lost(lost) => of(&lost.counts, Kind::ProcessExit),
+                _ => 1,
+            });
+            assert_eq!(lost.sum::<u64>(), before + 2, "{before}: all are told of");
+            machine.assert_balanced();
+        }
     }
 }
 
