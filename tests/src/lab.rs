@@ -18,15 +18,35 @@ pub fn verifies() -> bool {
     std::env::var_os(VERIFY).is_some()
 }
 
+/// So many of something that takes long, or a quarter of them on machines that verify: there each
+/// call of the driver's takes many times as long.
+#[must_use]
+pub fn long(count: u64) -> u64 {
+    if verifies() { count / 4 } else { count }
+}
+
 /// Looks again and again until there is something to see.
 ///
 /// # Panics
 /// With `what` was waited for, when [`PATIENCE`] is over.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
+    until_done(what, || look().ok_or(0))
+}
+
+/// As [`until`], for what takes as long as the machine is slow: until then `look` says how far it
+/// has come, and patience begins anew whenever that is another number.
+///
+/// # Panics
+/// With `what` was waited for, when [`PATIENCE`] is over.
+pub fn until_done<T>(what: &str, mut look: impl FnMut() -> Result<T, u64>) -> T {
+    let (mut began, mut last) = (Instant::now(), 0);
     loop {
-        if let Some(seen) = look() {
-            return seen;
+        let come = match look() {
+            Ok(seen) => return seen,
+            Err(come) => come,
+        };
+        if come != last {
+            (began, last) = (Instant::now(), come);
         }
         assert!(
             began.elapsed() < PATIENCE,

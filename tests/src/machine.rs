@@ -1,7 +1,7 @@
 //! A machine inside the test's own process, for what a test has to do at a certain moment.
 
 use crate::account::{assert_balances, assert_counts, assert_counts_every_open};
-use crate::lab::{Lab, PATIENCE, until, verifies};
+use crate::lab::{Lab, PATIENCE, until, until_done, verifies};
 use crate::watchdog::watched;
 use nthost::io::{Client, Completion, FileHandle, Moment, Service, ServiceConfig, Stop, Ticket};
 use nthost::ps::NewProcess;
@@ -164,9 +164,12 @@ pub fn with_session_of(clauses: &[Clause<'_>], test: impl FnOnce(&Arc<Kernel>, &
 /// When the driver refuses.
 #[must_use]
 pub fn settled(handle: &FileHandle) -> Stats {
-    until("the worker to see every event", || {
+    until_done("the worker to see every event", || {
         let stats = stats(handle);
-        (stats.session_captured == stats.captured).then_some(stats)
+        match stats.session_captured == stats.captured {
+            true => Ok(stats),
+            false => Err(stats.session_captured.iter().sum()),
+        }
     })
 }
 
