@@ -43,9 +43,7 @@ impl fmt::Display for Leak {
                     f,
                     "{} references to {:?} {}",
                     held.references, held.kind, held.name
-                )?;
-                let mut taken_by = held.taken_by.iter();
-                taken_by.try_for_each(|stack| write!(f, ", taken by{stack}"))
+                )
             }
             Leak::View(name) => write!(f, "view {name}"),
             Leak::Device(name) => write!(f, "device {name}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use super::{Image, Layout, LoadError};
 use crate::exports::{self, Export};
@@ -82,6 +82,11 @@ impl Modules {
             .write()
             .unwrap()
             .retain(|loaded| !images.iter().any(|image| Arc::ptr_eq(image, loaded)));
+    }
+
+    /// The images that are loaded, which stay so meanwhile.
+    pub(crate) fn loaded(&self) -> RwLockReadGuard<'_, Vec<Arc<Image>>> {
+        self.loaded.read().unwrap()
     }
 
     /// The image that `address` is in.

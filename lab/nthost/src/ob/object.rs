@@ -5,7 +5,7 @@
 //! as [`ObjectRef`]; what drivers hold is counted a second time, so that a reference a driver
 //! forgot can be told from those of the model itself.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::{align_of, offset_of};
@@ -13,8 +13,6 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicIsize, Ordering, fence};
 use std::sync::{Arc, Mutex};
-
-use crate::verify::{Stack, Whereabouts};
 
 /// The type of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,7 +149,6 @@ impl AnyObject {
     /// `ObDereferenceObject`. Returns the body's address.
     pub fn into_driver(self) -> *mut c_void {
         self.header().driver.fetch_add(1, Ordering::Relaxed);
-        self.header().census.taken(self.0);
         let body = self.body();
         std::mem::forget(self);
         body
@@ -166,9 +163,7 @@ impl AnyObject {
         // SAFETY: the caller's promise.
         let header = unsafe { Self::header_of(body) };
         let object = AnyObject(header);
-        if object.header().driver.fetch_sub(1, Ordering::Relaxed) == 1 {
-            object.header().census.given_back(object.0);
-        }
+        object.header().driver.fetch_sub(1, Ordering::Relaxed);
         object
     }
 
@@ -322,17 +317,12 @@ pub struct Held {
     pub name: String,
     /// How many references drivers hold. Below zero if they gave back more than they took.
     pub references: isize,
-    /// Who took references since drivers last held none, on a machine that verifies: which of them
-    /// gave theirs back is not known.
-    pub taken_by: BTreeSet<Stack>,
 }
 
 /// Every live object of one machine.
 #[derive(Default)]
 pub struct Census {
     live: Mutex<HashSet<NonNull<Header>>>,
-    /// Of what drivers hold, on a machine that verifies.
-    taken_by: Mutex<HashMap<NonNull<Header>, BTreeSet<Stack>>>,
 }
 
 // SAFETY: the census only keeps headers of live objects, which may be shared (see `AnyObject`).
@@ -346,21 +336,7 @@ impl Census {
     }
 
     fn forget(&self, header: NonNull<Header>) {
-        self.given_back(header);
         self.live.lock().unwrap().remove(&header);
-    }
-
-    /// Drivers hold one reference more.
-    fn taken(&self, header: NonNull<Header>) {
-        if let Some(at) = Whereabouts::now() {
-            let mut taken_by = self.taken_by.lock().unwrap();
-            taken_by.entry(header).or_default().insert(at.stack());
-        }
-    }
-
-    /// Drivers hold none any more.
-    fn given_back(&self, header: NonNull<Header>) {
-        self.taken_by.lock().unwrap().remove(&header);
     }
 
     /// The type of the object at `body`, and how many references drivers hold; `None` if there is
@@ -386,12 +362,10 @@ impl Census {
             if references != 0 {
                 // SAFETY: as above, and `describe` belongs to this header's own type.
                 let name = unsafe { (object.describe)(*header) };
-                let taken_by = self.taken_by.lock().unwrap().get(header).cloned();
                 held.push(Held {
                     kind: object.kind,
                     name,
                     references,
-                    taken_by: taken_by.unwrap_or_default(),
                 });
             }
         }
@@ -445,7 +419,6 @@ mod tests {
             kind: Kind::Event,
             name: "probe".into(),
             references: 1,
-            taken_by: BTreeSet::new(),
         };
         assert_eq!(census.held_by_drivers(), [expected]);
         assert_eq!(object.0.as_ref(), &());

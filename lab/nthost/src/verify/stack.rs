@@ -59,27 +59,29 @@ impl Stack {
             registers: context.registers,
             stack: host_stack(),
         };
-        let mut frames = Vec::new();
+        let mut frames = Vec::with_capacity(16);
         let mut next = Some(context.instruction);
         let mut is_calling = context.is_calling;
         let mut is_whole = false;
-        while let Some(at) = next
-            && frames.len() < DEEPEST
-        {
-            let image = Current::with(|current| current.kernel.modules.find(at));
-            let Some(image) = image else {
-                is_whole = true;
-                break;
-            };
-            let offset = at - image.mapping().base();
-            frames.push(Frame {
-                image: Arc::clone(image.symbols()),
-                offset,
-                is_calling,
-            });
-            next = image.unwind(&mut unwinder, offset as u32);
-            is_calling = true;
-        }
+        Current::with(|current| {
+            let images = current.kernel.modules.loaded();
+            while let Some(at) = next
+                && frames.len() < DEEPEST
+            {
+                let Some(image) = images.iter().find(|image| image.mapping().contains(at)) else {
+                    is_whole = true;
+                    break;
+                };
+                let offset = at - image.mapping().base();
+                frames.push(Frame {
+                    image: Arc::clone(image.symbols()),
+                    offset,
+                    is_calling,
+                });
+                next = image.unwind(&mut unwinder, offset as u32);
+                is_calling = true;
+            }
+        });
         Stack {
             frames: frames.into(),
             is_whole,
