@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod emulate;
 mod kit;
+mod miri;
 mod mutants;
 mod pe;
 mod reproducible;
@@ -41,6 +42,7 @@ Usage: cargo xtask COMMAND
   mutants [--short] [NAME...]
                     plant bugs in the driver, one after the other, and see which tests catch them
   reproducible      build the images again, elsewhere: they must be the same
+  miri              run the tests of the rings in Miri
   emulate           run the driver in an emulator that is not the lab's
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -59,6 +61,7 @@ enum Task {
     },
     Clippy,
     Bench,
+    Miri,
     Emulate,
     Reproducible,
     Mutants(mutants::Options),
@@ -101,6 +104,7 @@ fn parse() -> Result<Task> {
             "coverage" => Task::Coverage { sources: false },
             "clippy" => Task::Clippy,
             "bench" => Task::Bench,
+            "miri" => Task::Miri,
             "emulate" => Task::Emulate,
             "reproducible" => Task::Reproducible,
             "mutants" => Task::Mutants(mutants::Options::default()),
@@ -154,6 +158,7 @@ fn run(task: Task) -> Result<String> {
         Task::Coverage { sources } => check::coverage(sources)?,
         Task::Clippy => check::clippy()?,
         Task::Bench => check::bench()?,
+        Task::Miri => miri::run()?,
         Task::Emulate => emulate::run()?,
         Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,
