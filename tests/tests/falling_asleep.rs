@@ -9,7 +9,7 @@ use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::reader::Records;
 use ntwatch_protocol::record::Kind;
 use ntwatch_tests::lab::Lab;
-use ntwatch_tests::machine::{boot, configure_input, load, unload};
+use ntwatch_tests::machine::{boot, configure_input, load, settled, unload, with_session};
 use ntwatch_tests::watchdog::watched;
 use ntwatch_tests::watcher::{Transport, Watcher};
 use std::hint;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-const ROUNDS: usize = 3000;
+const ROUNDS: usize = 1000;
 
 /// Time that is different every time: around what it takes to fall asleep.
 fn pause(rng: &mut Rng) {
@@ -70,4 +70,24 @@ fn an_event_that_comes_as_somebody_falls_asleep_wakes_them() {
             unload(service, client.leave());
         });
     }
+}
+
+#[test]
+fn a_worker_that_sleeps_where_a_record_has_no_room_to_the_end_of_the_ring_is_woken() {
+    // Command lines of almost 64 KiB: so many of them go round the capture ring twice.
+    const PROCESSES: usize = 600;
+    const UNITS: usize = 32_000;
+    watched("long command lines".to_owned(), || {
+        with_session(|kernel, handle| {
+            for _ in 0..PROCESSES {
+                let new = NewProcess {
+                    command_line: Some("x".repeat(UNITS)),
+                    ..NewProcess::default()
+                };
+                let process = kernel.start_process(&kernel.ps.system, new);
+                let _ = settled(handle);
+                kernel.exit_process(&process.expect("nobody refuses it"), 0);
+            }
+        });
+    });
 }
