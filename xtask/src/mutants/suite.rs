@@ -97,9 +97,13 @@ impl Suite {
         Ok(None)
     }
 
-    /// The file that names a driver to the tests, beside it.
+    /// The file that names a driver to the tests. It lies beside the driver, and so does the library
+    /// that `nthost serve` looks for there.
     fn lab_with(&self, driver: &Image) -> Result<PathBuf> {
         let mut lab = self.lab.clone();
+        let library = Path::new(lab["wdfldr"].as_str().context("the lab has a wdfldr")?);
+        let beside = driver.0.with_file_name("wdfldr.sys");
+        fs::copy(library, &beside).with_context(|| format!("copying {}", library.display()))?;
         lab["driver"] = driver.0.to_string_lossy().into();
         let path = driver.0.with_file_name("lab.json");
         fs::write(&path, lab.to_string()).with_context(|| path.display().to_string())?;
