@@ -81,8 +81,9 @@ impl Tree {
             };
             if fs::read(&to).ok().as_ref() != Some(&contents) {
                 let directory = to.parent().context("a file is in a directory")?;
+                // With its permissions: some are programs.
                 fs::create_dir_all(directory)
-                    .and_then(|()| fs::write(&to, contents))
+                    .and_then(|()| fs::copy(&from, &to))
                     .with_context(|| to.display().to_string())?;
             }
         }
