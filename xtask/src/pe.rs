@@ -131,8 +131,12 @@ fn lock_file() -> Result<PathBuf> {
 fn install(library: &Path) -> Result<PathBuf> {
     let name = library.file_stem().context("an image has a name")?;
     let image = lab().join(name).with_extension("sys");
+    // Who reads it meanwhile has the old file or the new one, and not a part.
     let copy = |from: &Path, to: &Path| {
-        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))
+        let new = to.with_added_extension("new");
+        fs::copy(from, &new)
+            .and_then(|_| fs::rename(&new, to))
+            .with_context(|| format!("copying {}", from.display()))
     };
     copy(library, &image)?;
     copy(&library.with_extension("pdb"), &image.with_extension("pdb"))?;
