@@ -110,12 +110,12 @@ pub(crate) fn clippy() -> Result<()> {
 /// The lab as tests find it.
 pub(crate) struct Lab {
     /// The file with the paths of all that is built.
-    paths: PathBuf,
+    pub(crate) paths: PathBuf,
     bindings: PathBuf,
 }
 
 impl Lab {
-    fn build() -> Result<Self> {
+    pub(crate) fn build() -> Result<Self> {
         let artifacts = build::all()?;
         let paths = pe::lab().join("lab.json");
         fs::write(&paths, artifacts.json()).with_context(|| paths.display().to_string())?;

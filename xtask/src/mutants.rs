@@ -13,7 +13,7 @@ use std::{fmt, sync::mpsc, thread};
 
 use anyhow::{Result, bail};
 
-use crate::{build, pe};
+use crate::{check::Lab, pe};
 use patch::Patch;
 use suite::{Catch, Suite};
 use tree::Tree;
@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let patches = chosen(Patch::all()?, options)?;
     let tree = Tree::in_directory(&pe::lab().join("mutants"));
     let control = tree.build(None)?;
-    let mut suite = Suite::build(&build::all()?, control.clone())?;
+    let mut suite = Suite::build(&Lab::build()?, control.clone())?;
 
     let mut rows = Vec::new();
     thread::scope(|scope| {

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::patch::{Needs, Patch};
 use super::tree::Image;
 use crate::{
-    build::Artifacts,
-    command::{self, TestProgram, cargo},
+    check::Lab,
+    command::{self, TestProgram},
 };
 
 /// What tests the driver: end to end, with hostile programs, and as a file.
@@ -65,18 +65,18 @@ impl fmt::Display for Catch {
 
 impl Suite {
     /// Builds the programs.
-    pub(super) fn build(lab: &Artifacts, control: Image) -> Result<Self> {
-        let mut cargo = cargo();
-        cargo.args(["test", "--no-run"]);
+    pub(super) fn build(lab: &Lab, control: Image) -> Result<Self> {
+        let mut cargo = lab.cargo("test");
+        cargo.arg("--no-run");
         cargo.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
-        let bindings = lab.bindings.as_ref().context("the lab is for Linux")?;
-        cargo.env("NTWATCH_WDK_BINDINGS", bindings);
+        let paths = &lab.paths;
+        let lab = fs::read_to_string(paths).with_context(|| paths.display().to_string())?;
         let programs = command::build(&mut cargo)?.tests().into_iter();
         let programs = programs.filter(|test| !LEFT_OUT.contains(&test.name.as_str()));
         let programs = programs.map(|test| Program { test, took: None });
         Ok(Self {
             programs: programs.collect(),
-            lab: serde_json::from_str(&lab.json())?,
+            lab: serde_json::from_str(&lab)?,
             control,
         })
     }
