@@ -34,7 +34,11 @@ pub(crate) fn run(lab: &Lab, depth: Depth) -> Result<()> {
         outcomes.push(check.run()?);
     }
     print!("\n{}", Table(&outcomes));
-    match outcomes.iter().filter(|outcome| !outcome.passed).count() {
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    for Outcome { name, alone, .. } in &failed {
+        eprintln!("\nxtask: {name} alone is\n  {alone}");
+    }
+    match failed.len() {
         0 => Ok(()),
         failed => bail!("{failed} of {} checks failed", outcomes.len()),
     }
@@ -106,6 +110,9 @@ fn task(words: &[&str]) -> Result<Command> {
 /// What a check has come to.
 struct Outcome {
     name: &'static str,
+    /// The program and its environment.
+    alone: String,
+    /// Whether it ended well, having looked at something.
     passed: bool,
     took: Duration,
     tests: Tests,
@@ -132,12 +139,15 @@ impl Check {
             shown.write_all(&line)?;
             shown.write_all(b"\n")?;
         }
+        let ended_well = program.wait()?.success();
+        let figures = figures.end()?;
         Ok(Outcome {
             name: self.name,
-            passed: program.wait()?.success(),
+            alone: format!("{:?}", self.command),
+            passed: ended_well && (tests.passed > 0 || !figures.is_empty()),
             took: started.elapsed(),
             tests,
-            figures: figures.end()?,
+            figures,
         })
     }
 }
@@ -270,6 +280,7 @@ mod tests {
         };
         let outcome = |name, passed, ignored| Outcome {
             name,
+            alone: String::new(),
             passed,
             took: Duration::from_secs(3),
             tests: Tests {

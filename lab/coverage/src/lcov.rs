@@ -1,7 +1,11 @@
 //! What `llvm-cov export --format=lcov` writes: for each file its functions and lines, and how
 //! often each has run (the format's page is "geninfo", of LCOV).
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Component, Path},
+};
 
 use crate::{
     places::{Place, plain},
@@ -18,8 +22,8 @@ pub struct LcovError {
     pub line: String,
 }
 
-/// The lines of code in `tracefile`, with paths relative to `workspace`. What follows
-/// `#[cfg(test)]` in a file is test, and left out.
+/// The lines of code in `tracefile`, with paths relative to `workspace`. What other people wrote is
+/// left out, and so is what tests: files for that, and what follows `mod tests {` in others.
 ///
 /// # Errors
 /// [`LcovError`] about the first line that is wrong.
@@ -40,6 +44,7 @@ pub fn lines(tracefile: &str, workspace: &Path) -> Result<Vec<Item>, LcovError> 
         };
         match key {
             "SF" => file = SourceFile::new(Path::new(value), workspace),
+            _ if file.name.is_empty() => {}
             "FN" => file.function(value).ok_or_else(error)?,
             "DA" => file.line(value).ok_or_else(error)?,
             // Sums, and what is not asked for: branches.
@@ -49,9 +54,21 @@ pub fn lines(tracefile: &str, workspace: &Path) -> Result<Vec<Item>, LcovError> 
     Ok(items)
 }
 
+/// Whether a file of the workspace is there to test others.
+fn tests(file: &Path) -> bool {
+    let names = file.components().filter_map(|part| match part {
+        Component::Normal(name) => Path::new(name).file_stem()?.to_str(),
+        _ => None,
+    });
+    names
+        .into_iter()
+        .any(|name| matches!(name, "tests" | "testing"))
+}
+
 /// One file, as far as it was read.
 #[derive(Default)]
 struct SourceFile {
+    /// Nothing if its lines do not count.
     name: String,
     /// Where its tests begin.
     end: Option<u32>,
@@ -62,11 +79,16 @@ struct SourceFile {
 
 impl SourceFile {
     fn new(path: &Path, workspace: &Path) -> Self {
+        let Ok(name) = path.strip_prefix(workspace) else {
+            return Self::default();
+        };
+        if tests(name) {
+            return Self::default();
+        }
         let source = fs::read_to_string(path).unwrap_or_default();
         let tests = source
             .lines()
             .position(|line| line.starts_with("mod tests {"));
-        let name = path.strip_prefix(workspace).unwrap_or(path);
         Self {
             name: name.to_string_lossy().into_owned(),
             end: tests.map(|line| line as u32 + 1),
@@ -164,8 +186,28 @@ end_of_record
     }
 
     #[test]
+    fn only_what_we_wrote_and_is_no_test_counts() {
+        let files = [
+            "/else/src/lib.rs",
+            "/tests/room/src/tests.rs",
+            "/tests/room/a/tests/b.rs",
+        ];
+        for file in files {
+            let tracefile = format!("SF:{file}\nFN:1,f\nDA:1,1\nend_of_record\n");
+            assert!(
+                lines(&tracefile, Path::new("/tests/room"))
+                    .unwrap()
+                    .is_empty(),
+                "{file}"
+            );
+        }
+        let tracefile = "SF:/tests/room/src/lib.rs\nDA:1,1\nend_of_record\n";
+        assert_eq!(lines(tracefile, Path::new("/tests/room")).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_line_that_is_none_is_named() {
-        let error = lines("SF:a\nDA:one,2\n", Path::new("/")).unwrap_err();
+        let error = lines("SF:/a\nDA:one,2\n", Path::new("/")).unwrap_err();
         assert_eq!((error.number, error.line.as_str()), (2, "DA:one,2"));
     }
 

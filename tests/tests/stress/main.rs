@@ -1,6 +1,6 @@
 //! Threads that race for the driver, round by round. A round is chosen by its seed, and is named
 //! by it when it fails; `NTWATCH_SEED=…` is that round alone. `NTWATCH_STRESS_MINUTES=…` goes on
-//! from there for so long.
+//! from there for so long, and for as many rounds as have to meet every race.
 
 use ntwatch_lab_figures::tell;
 use ntwatch_tests::lab::Lab;
@@ -10,6 +10,7 @@ use ntwatch_tests::watchdog::watched;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+/// As many as have to meet every race.
 const ROUNDS: u64 = 500;
 
 #[test]
@@ -18,8 +19,9 @@ fn threads_that_race_leave_the_account_right_and_nothing_behind() {
     let mut tally = Tally::default();
     if let Some(minutes) = number("NTWATCH_STRESS_MINUTES") {
         let end = Instant::now() + Duration::from_secs(60 * minutes);
-        let seeds = first.unwrap_or(0)..;
-        tally.run(seeds.take_while(|_| Instant::now() < end));
+        let first = first.unwrap_or(0);
+        let seeds = first..;
+        tally.run(seeds.take_while(|seed| seed - first < ROUNDS || Instant::now() < end));
     } else if let Some(seed) = first {
         tally.run(seed..=seed);
     } else {
