@@ -12,6 +12,9 @@ const ROLE: &str = "NTHOST_TEST_DIES";
 /// Runs `body` on a machine that verifies, in a process of its own, and returns what that printed
 /// until it was stopped.
 ///
+/// N.B. Once in a test, and before anything else that it does: the other process runs the test
+/// again, up to the first of these.
+///
 /// # Panics
 /// When it was not.
 pub(crate) fn of(body: impl FnOnce()) -> String {
