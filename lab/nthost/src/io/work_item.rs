@@ -87,8 +87,7 @@ unsafe extern "win64" fn IoQueueWorkItem(
     _queue: i32,
     context: *mut c_void,
 ) {
-    // SAFETY: the driver passes an item of its own.
-    let call = unsafe { Call::take(item, routine, context) };
+    let call = Call::take(item, routine, context);
     // SAFETY: the driver asked for this call; the device is kept by the reference in it.
     call.queue(|call| unsafe { (call.routine)(call.device, call.context) });
 }
@@ -100,27 +99,35 @@ unsafe extern "win64" fn IoQueueWorkItemEx(
     _queue: i32,
     context: *mut c_void,
 ) {
-    // SAFETY: the driver passes an item of its own.
-    let call = unsafe { Call::take(item, routine, context) };
+    let call = Call::take(item, routine, context);
     // SAFETY: as for `IoQueueWorkItem`.
     call.queue(|call| unsafe { (call.routine)(call.device.cast(), call.context, call.item) });
 }
 
 impl<R: 'static> Call<R> {
     /// Marks the item as queued.
-    ///
-    /// # Safety
-    /// `item` is a live item of the driver.
-    unsafe fn take(item: PIO_WORKITEM, routine: R, context: *mut c_void) -> Call<R> {
-        // SAFETY: the caller's promise.
-        let work_item = unsafe { &*(item as *const WorkItem) };
-        if work_item.is_queued.swap(true, Ordering::AcqRel) {
-            bug_check!(
+    fn take(item: PIO_WORKITEM, routine: R, context: *mut c_void) -> Call<R> {
+        let taken = Current::with(|current| {
+            let work_items = current.kernel.io.work_items.lock().unwrap();
+            work_items.contains_key(&(item as usize)).then(|| {
+                // SAFETY: known, so it came from `IoAllocateWorkItem`, and it is not freed before
+                // it is taken out, which waits for the lock.
+                let work_item = unsafe { &*(item as *const WorkItem) };
+                let was_queued = work_item.is_queued.swap(true, Ordering::AcqRel);
+                (work_item.device, was_queued)
+            })
+        });
+        let device = match taken {
+            Some((device, false)) => device,
+            Some((_, true)) => bug_check!(
                 DRIVER_VERIFIER_DETECTED_VIOLATION,
                 "a work item is queued while it is queued"
-            );
-        }
-        let device = work_item.device;
+            ),
+            None => bug_check!(
+                DRIVER_VERIFIER_DETECTED_VIOLATION,
+                "work item {item:#x} is queued and is none"
+            ),
+        };
         // SAFETY: a driver frees its work items before it deletes their device.
         let reference = unsafe { AnyObject::from_body(device.cast()) };
         Call {
@@ -162,9 +169,12 @@ mod tests {
 
     /// As if the item had been queued and no thread had come to it.
     fn take(item: PIO_WORKITEM) {
-        // SAFETY: the tests' items live.
-        let call = unsafe { Call::take(item, nothing as Routine, ptr::null_mut()) };
-        std::mem::forget(call);
+        std::mem::forget(Call::take(item, nothing as Routine, ptr::null_mut()));
+    }
+
+    fn queue(item: PIO_WORKITEM) {
+        // SAFETY: the tests' items cannot be queued, which is stopped.
+        unsafe { IoQueueWorkItem(item, nothing, 0, ptr::null_mut()) };
     }
 
     fn free(item: PIO_WORKITEM) {
@@ -177,8 +187,7 @@ mod tests {
         let printed = death::of(|| {
             let item = work_item();
             take(item);
-            // SAFETY: this is the breach, which is stopped.
-            unsafe { IoQueueWorkItem(item, nothing, 0, ptr::null_mut()) };
+            queue(item);
         });
         let named = "a work item is queued while it is queued";
         assert!(printed.contains(named), "{printed}");
@@ -193,6 +202,16 @@ mod tests {
         });
         let named = "a work item is freed while it is queued";
         assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_work_item_that_is_freed_is_not_queued() {
+        let printed = death::of(|| {
+            let item = work_item();
+            free(item);
+            queue(item);
+        });
+        assert!(printed.contains("is queued and is none"), "{printed}");
     }
 
     #[test]
