@@ -157,7 +157,8 @@ fn take_away(address: usize) -> bool {
         let offset = address.checked_sub(image.base)?.try_into().ok()?;
         Some((image, offset, *image.bytes.get(&offset)?))
     });
-    let Some((image, offset, byte)) = found else {
+    // N.B. what was an `int3` already is the driver's own, and would come back for ever.
+    let Some((image, offset, byte)) = found.filter(|(.., byte)| *byte != INT3) else {
         return false;
     };
     put(address, &[byte]);

@@ -4,8 +4,8 @@ use std::alloc::{self, Layout};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
-use std::ptr;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
+use std::{iter, ptr, thread};
 
 use super::special_pool::SpecialBlock;
 use crate::Current;
@@ -210,8 +210,7 @@ impl Pool {
 
     /// What special pool knows of `address`, which faulted.
     pub(crate) fn fault(&self, address: usize) -> Option<Fault> {
-        // N.B. from a signal handler: the thread may hold the lock.
-        let blocks = self.blocks.try_lock().ok()?;
+        let blocks = lock_soon(&self.blocks)?;
         let live = blocks.iter().find_map(|(start, (block, memory))| {
             let Memory::Special(special) = memory else {
                 return None;
@@ -227,7 +226,7 @@ impl Pool {
 
     /// The same, of the blocks that were freed.
     fn freed_at(&self, address: usize) -> Option<Fault> {
-        let freed = self.freed.as_ref()?.try_lock().ok()?;
+        let freed = lock_soon(self.freed.as_ref()?)?;
         let freed = freed.iter().find(|freed| freed.special.reserves(address))?;
         let offset = address.wrapping_sub(freed.special.start().addr()) as isize;
         let mut text = format!("offset {offset} of {}", freed.block);
@@ -263,6 +262,14 @@ fn assert_undamaged(block: &PoolBlock, special: &SpecialBlock) {
             "something was written at offset {at} of {block}"
         );
     }
+}
+
+/// The lock, if it comes free soon. In a signal handler, this thread may be the one that has it.
+fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    const TRIES: usize = 10_000;
+    iter::repeat_with(|| mutex.try_lock().inspect_err(|_| thread::yield_now()))
+        .take(TRIES)
+        .find_map(Result::ok)
 }
 
 /// Who called for what is done now, if drivers are verified.

@@ -36,8 +36,9 @@ pub(super) fn watch() {
 /// Stops the machine if special pool knows the address; otherwise lets the handler before have the
 /// fault, which happens again.
 ///
-/// N.B. what it calls takes locks and memory, which a signal handler may only do because the fault
-/// is one of driver code, which holds neither.
+/// N.B. what it calls takes memory and waits for locks, which a signal handler may do if the code
+/// that it interrupts has neither half taken. Driver code has not. A fault of our own comes here,
+/// too; the locks of pool are no more than tried, so at worst that bug hangs instead of crashing.
 unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the system passes what is known of the signal.
     let info = unsafe { &*info };
