@@ -32,6 +32,7 @@ fn breach(call: &Call<'_>) -> Option<&'static str> {
         "ExAllocatePool2" if flags & POOL_FLAG_NON_PAGED_EXECUTE != 0 => {
             Some("is asked for memory that is writable and executable")
         }
+        "ExAllocatePoolWithTag" => Some("is superseded by ExAllocatePool2"),
         "ExAcquirePushLockExclusiveEx"
         | "ExAcquirePushLockSharedEx"
         | "ExReleasePushLockExclusiveEx"
@@ -54,6 +55,7 @@ mod tests {
     use std::mem::transmute;
 
     type Allocate = unsafe extern "win64" fn(u64, usize, u32) -> usize;
+    type AllocateWithTag = unsafe extern "win64" fn(i32, usize, u32) -> usize;
     type Acquire = unsafe extern "win64" fn(*mut isize, u32);
 
     #[test]
@@ -65,6 +67,18 @@ mod tests {
             unsafe { allocate(POOL_FLAG_NON_PAGED_EXECUTE, 8, 1) };
         });
         assert!(printed.contains("writable and executable"), "{printed}");
+    }
+
+    #[test]
+    fn pool_that_is_not_zeroed_unasked_is_a_breach() {
+        let printed = death::of(|| {
+            let function = import("ExAllocatePoolWithTag");
+            // SAFETY: the function's type.
+            let allocate = unsafe { transmute::<usize, AllocateWithTag>(function) };
+            // SAFETY: a breach is stopped before the function is called.
+            unsafe { allocate(0, 8, 1) };
+        });
+        assert!(printed.contains("superseded"), "{printed}");
     }
 
     #[test]
