@@ -100,6 +100,8 @@ impl Drop for Block {
 }
 
 /// The buffers of a request: the caller's own, and those the I/O manager adds.
+///
+/// N.B. All are locked. On Windows the caller's own buffers for `METHOD_NEITHER` may be paged out.
 #[derive(Default)]
 pub(super) struct Buffers {
     /// What the driver finds in `AssociatedIrp.SystemBuffer`.
