@@ -13,11 +13,16 @@ use ntwatch_tests::machine::{
     submit_read, unload,
 };
 use ntwatch_tests::verify::{add, boot};
+use ntwatch_tests::watchdog::watched;
 use ntwatch_tests::watcher::{Transport, Watcher};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
+
+/// What has not ended by then waits for a lock of the thread that is held.
+const WAITS_FOR_IT: Duration = Duration::from_millis(100);
 
 /// Holds one thread at one of the calls that it makes.
 struct Holder {
@@ -34,10 +39,11 @@ impl Holder {
     fn within<R>(&self, body: impl FnOnce() -> R) -> R {
         let whom = |thread| *self.thread.lock().expect("nobody fails with it") = thread;
         whom(Some(thread::current().id()));
-        let result = body();
+        let result = panic::catch_unwind(AssertUnwindSafe(body));
         whom(None);
+        // If it fails, too: somebody waits for it.
         let _ = self.held.send(false);
-        result
+        result.unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 }
 
@@ -55,14 +61,14 @@ impl Watch for Holder {
     }
 }
 
-/// Lets `act` make `call` calls, then holds it while `meanwhile` begins. What `act` gives, and
-/// whether it makes so many.
+/// Lets `act` make `call` calls, then holds it until `meanwhile` has ended or waits for it. What
+/// `act` gives; and, if it makes so many, whether `meanwhile` ended first.
 fn hold_at<R: Send>(
     kernel: &Kernel,
     call: u32,
     act: impl FnOnce() -> R + Send,
     meanwhile: impl FnOnce() + Send,
-) -> (R, bool) {
+) -> (R, Option<bool>) {
     let (held, is_held) = mpsc::channel();
     let (may_go_on, go_on) = mpsc::channel();
     let holder = Arc::new(Holder {
@@ -75,20 +81,26 @@ fn hold_at<R: Send>(
     thread::scope(|scope| {
         let acting = scope.spawn(|| holder.within(act));
         let there = is_held.recv().expect("it is held, or past");
-        scope.spawn(meanwhile);
-        if there {
-            // It comes to its end, or to a lock that is held.
-            thread::sleep(Duration::from_millis(10));
-            may_go_on.send(()).expect("it waits");
-        }
-        (acting.join().expect("it ends"), there)
+        let (end, ended) = mpsc::channel();
+        scope.spawn(move || {
+            meanwhile();
+            let _ = end.send(());
+        });
+        let ended_first = there.then(|| {
+            let ended = ended.recv_timeout(WAITS_FOR_IT);
+            may_go_on.send(()).expect("it is held");
+            ended.is_ok()
+        });
+        (acting.join().expect("it ends"), ended_first)
     })
 }
 
-/// Counts the calls of whatever `hold_at` each of them was tried with.
-fn at_every_call(mut hold_at: impl FnMut(u32) -> bool) {
-    let calls = (0..).take_while(|call| hold_at(*call)).count();
-    assert!(calls > 10, "it makes {calls} calls");
+/// Goes through the calls of what `hold_at` holds, which says what [`hold_at`] does.
+fn at_every_call(mut hold_at: impl FnMut(u32) -> Option<bool>) {
+    let held = |call| watched(format!("held at call {call}"), || hold_at(call));
+    let ended_first: Vec<_> = (0..).map_while(held).collect();
+    assert!(ended_first.len() > 10, "it makes too few: {ended_first:?}");
+    assert!(ended_first.contains(&true), "nothing ever came between");
 }
 
 #[test]
