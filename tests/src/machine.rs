@@ -64,9 +64,18 @@ pub fn client(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
 /// When the driver refuses the open.
 #[must_use]
 pub fn debugger(kernel: &Arc<Kernel>) -> (Client, Arc<FileHandle>) {
+    client_of(kernel, may_debug())
+}
+
+/// The token of an administrator who may debug.
+///
+/// # Panics
+/// When an administrator has no such privilege.
+#[must_use]
+pub fn may_debug() -> Token {
     let token = Token::administrator();
     assert_eq!(token.enable("SeDebugPrivilege"), 0);
-    client_of(kernel, token)
+    token
 }
 
 /// A process with this token that has the device open.

@@ -1,13 +1,12 @@
 //! A client with a handle, whose doings are told to who looks for races.
 
 use super::{Scene, pause};
-use crate::machine::{READ_WRITE, end_of, everything};
+use crate::machine::{READ_WRITE, end_of, everything, may_debug};
 use crate::mapped::map_ring_input;
 use crate::races::{Doing, Race, UnderWay};
 use fastrand::Rng;
 use nthost::io::{Client, Completion, FileHandle, Ticket};
 use nthost::ps::NewProcess;
-use nthost::se::Token;
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, MAP_RING, PROTECT_LIST, READ_EVENTS, Stats};
 use ntwatch_protocol::mapped::MappedRing;
@@ -26,10 +25,8 @@ pub(super) struct Session<'a> {
 
 /// A client and its handle, unless it is refused.
 pub(super) fn open<'a>(scene: &'a Scene<'a>) -> Option<(Client, Session<'a>)> {
-    let token = Token::administrator();
-    assert_eq!(token.enable("SeDebugPrivilege"), 0);
     let process = scene.kernel.add_process(NewProcess {
-        token,
+        token: may_debug(),
         ..NewProcess::default()
     });
     let process = Client::new(scene.kernel, process);

@@ -3,7 +3,6 @@
 use nthost::Kernel;
 use nthost::io::{Client, Completion, FileHandle};
 use nthost::ps::NewProcess;
-use nthost::se::Token;
 use nthost::verify::{Fault, Faults};
 use ntwatch_lab_figures::tell;
 use ntwatch_protocol::configure::MIN_RING_SIZE;
@@ -18,17 +17,23 @@ use ntwatch_protocol::record::KIND_SLOTS;
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_counts, assert_counts_every_open};
 use ntwatch_tests::activity::every_kind;
 use ntwatch_tests::lab::{Lab, until};
-use ntwatch_tests::machine::{READ_WRITE, end_of, everything, load, stop, submit_read, try_read};
+use ntwatch_tests::machine::{
+    READ_WRITE, end_of, everything, load, may_debug, stop, submit_read, try_read,
+};
 use ntwatch_tests::mapped::{Mapped, map_ring_input};
 use ntwatch_tests::verify::{add, boot};
 use ntwatch_tests::watchdog::watched;
 use ntwatch_tests::watcher::Transport;
+use std::slice;
 use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// So many calls from one site fail in turn. More there are only from a client that asks again and
 /// again until it has everything.
 const FROM_ONE_SITE: u32 = 16;
+
+/// A site that no session came to when it was to fail there gets so many more sessions.
+const MORE_SESSIONS: usize = 20;
 
 /// What a client is told of a call that failed on its behalf: memory is short, or what it named is
 /// not there.
@@ -72,10 +77,8 @@ struct Stubborn {
 
 impl Stubborn {
     fn begin(kernel: &Arc<Kernel>, transport: Transport) -> Self {
-        let token = Token::administrator();
-        assert_eq!(token.enable("SeDebugPrivilege"), 0);
         let process = kernel.add_process(NewProcess {
-            token,
+            token: may_debug(),
             ..NewProcess::default()
         });
         let process = Client::new(kernel, process);
@@ -195,19 +198,31 @@ fn survives_every_fault(transport: Transport) {
     let lab = Lab::get();
     let mut made = session_with(&lab, transport, &[]).made();
     made.retain(|fault| fault.number <= FROM_ONE_SITE);
-    let struck = made.iter().map(|fault| {
-        let faults = session_with(&lab, transport, std::slice::from_ref(fault));
-        faults.struck()
-    });
-    let struck: usize = struck.sum();
-    // How often a client asks before it has everything differs from run to run.
-    let all = made.len();
-    assert!(struck > 30 && struck > all / 2, "{struck} of {all}");
+    let strike = |fault| session_with(&lab, transport, slice::from_ref(fault)).struck();
+    made.sort_by(|one, other| one.site.cmp(&other.site));
+    let sites: Vec<_> = made.chunk_by(|one, other| one.site == other.site).collect();
+    // Which way the worker goes, and how often a client asks before it has everything, differs from
+    // run to run; so not every call is made again, but one from each site is.
+    let mut struck = 0;
+    let mut left = Vec::new();
+    for faults in &sites {
+        let mut here: usize = faults.iter().map(strike).sum();
+        let mut more = 0..MORE_SESSIONS;
+        while here == 0 && more.next().is_some() {
+            here = strike(&faults[0]);
+        }
+        struck += here;
+        if here == 0 {
+            left.push(faults[0].site.to_string());
+        }
+    }
+    assert!(left.is_empty(), "no call failed: {}", left.join("\n"));
     let check = format!(
         "a session that is {} in which a call fails",
         transport.name()
     );
     tell(&check, struck as u64, "calls");
+    tell(&check, sites.len() as u64, "sites");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 /// Where a driver makes a call: in different machines the same if it is the same code of the same
 /// images.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Site {
     /// What it calls.
     pub function: &'static str,
