@@ -111,7 +111,7 @@ pub enum Doing {
 /// What is under way with one handle.
 #[derive(Debug, Default)]
 pub struct UnderWay {
-    threads: [AtomicU32; 6],
+    threads: [AtomicU32; Doing::ALL.len()],
     is_cleaned_up: AtomicBool,
 }
 
@@ -171,7 +171,7 @@ pub struct Races {
     /// The driver has begun to unregister.
     unloading: AtomicBool,
     /// By pid, how many threads make and end processes with it.
-    taken: Mutex<HashMap<u32, u32>>,
+    taken: Mutex<HashMap<u32, i32>>,
 }
 
 impl Races {
@@ -196,16 +196,15 @@ impl Races {
 
     /// Runs `body`, in which this thread makes events, maybe of processes that have this pid.
     pub fn happening<R>(&self, pid: Option<u32>, body: impl FnOnce() -> R) -> R {
-        let take = |by: u32| {
+        let take = |by: i32| {
             let mut taken = self.taken.lock().expect("nobody fails with it");
-            let threads = pid.map(|pid| taken.entry(pid).or_default());
-            threads
-                .into_iter()
-                .for_each(|threads| *threads = threads.wrapping_add(by));
+            if let Some(pid) = pid {
+                *taken.entry(pid).or_default() += by;
+            }
         };
         take(1);
         let result = as_mine(Mine::Events(pid), body);
-        take(u32::MAX);
+        take(-1);
         result
     }
 
@@ -214,13 +213,18 @@ impl Races {
         self.unloading.store(false, Ordering::Relaxed);
     }
 
-    /// Sees a call in a thread of the machine's own: the worker's, or the one that unloads.
+    /// Sees a call in a thread that is in no span. Those of the system are the worker, and who
+    /// unloads.
     fn see_machine(&self, call: &Call<'_>) {
         if call.export.name == "ObUnRegisterCallbacks" {
             self.unloading.store(true, Ordering::Relaxed);
         }
         let closes = || self.closing.load(Ordering::Relaxed);
-        if closes() && is_in_driver(call) && self.closing.swap(false, Ordering::Relaxed) {
+        if closes()
+            && is_of_system()
+            && is_in_driver(call)
+            && self.closing.swap(false, Ordering::Relaxed)
+        {
             self.met.count(Race::Worker);
         }
     }
@@ -305,6 +309,11 @@ impl Watch for Races {
         });
         Decision::Call
     }
+}
+
+/// Is this thread one of the machine's own?
+fn is_of_system() -> bool {
+    Current::with(|current| current.thread.process == current.kernel.ps.system)
 }
 
 /// Is it the driver's own call, not that of the framework?

@@ -139,7 +139,8 @@ fn protect(session: &Session<'_>, pid: u32, rng: &mut Rng) {
     session.ask(Doing::Ask, PROTECT_ADD, rule.as_bytes(), 0);
     pause(rng);
     if rng.bool() {
-        kernel.exit_process(&process, 0);
+        let exit = || kernel.exit_process(&process, 0);
+        session.scene.races.happening(Some(pid), exit);
     }
     session.ask(Doing::Ask, PROTECT_REMOVE, target.as_bytes(), 0);
 }
