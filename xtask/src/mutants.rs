@@ -71,7 +71,11 @@ fn chosen(all: Vec<Patch>, options: &Options) -> Result<Vec<Patch>> {
     let is_chosen = |patch: &Patch| {
         (names.is_empty() || names.contains(&patch.name)) && (!options.short || patch.short)
     };
-    Ok(all.into_iter().filter(is_chosen).collect())
+    let chosen: Vec<_> = all.into_iter().filter(is_chosen).collect();
+    if chosen.is_empty() {
+        bail!("no patch in lab/mutants is what was asked for: {options:?}");
+    }
+    Ok(chosen)
 }
 
 fn report(rows: &[Row<'_>]) -> Result<()> {
@@ -81,7 +85,8 @@ fn report(rows: &[Row<'_>]) -> Result<()> {
     let caught = count(|row| matches!(row.outcome, Outcome::Caught(_)));
     let known = count(|row| matches!(row.outcome, Outcome::Missed) && row.patch.known.is_some());
     println!("{caught} of {} planted bugs are caught", rows.len());
-    ntwatch_lab_figures::tell("planted bugs that are caught", caught as u64, "bugs");
+    let all = format!("of {} bugs", rows.len());
+    ntwatch_lab_figures::tell("planted bugs that are caught", caught as u64, &all);
     match rows.len() - caught - known {
         0 => Ok(()),
         missed => bail!("{missed} of {} planted bugs are not caught", rows.len()),

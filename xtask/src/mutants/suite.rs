@@ -208,9 +208,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         // The whole group: tests start machines. It is gone already when all went well.
         let group = format!("-{}", self.0.id());
-        let mut kill = Command::new("kill");
-        kill.args(["-KILL", "--", &group]).stderr(Stdio::null());
-        let _ = kill.status();
+        // N.B. the shell's own: not every Debian has the program.
+        let mut kill = Command::new("bash");
+        kill.args(["-c", "kill -KILL -- \"$0\"", &group]);
+        let _ = kill.stderr(Stdio::null()).status();
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
