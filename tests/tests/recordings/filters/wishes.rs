@@ -144,8 +144,11 @@ pub(super) fn moments(events: &[Event], root: u64, luck: bool) -> Vec<Moment<'_>
             knows.insert(process.guid.as_str(), Knows::Perhaps);
         }
         if let Event::Start { process, .. } = event {
-            // Not told of yet.
-            knows.insert(process.guid.as_str(), Knows::Perhaps);
+            // Not told of yet. Who had its pid before is gone by then, though no exit says so: the
+            // machine was restarted.
+            let same = |(_, pid): &(&&str, &u64)| process.pid == Some(**pid);
+            let guids = pids.iter().filter(same).map(|(guid, _)| *guid);
+            knows.extend(guids.map(|guid| (guid, Knows::Perhaps)));
         }
     }
     let pid_of = |party: &Party| pids.get(party.guid.as_str()).copied().unwrap_or(0);
