@@ -1,7 +1,8 @@
 //! Points in time as Windows counts them.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Ticks of 100 ns in a second.
@@ -83,6 +84,64 @@ impl Serialize for Time {
     }
 }
 
+/// A text that is no time of RFC 3339 in UTC between 1601 and 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time such as 2026-11-22T03:03:27.1234567Z")]
+pub struct NotATime;
+
+impl FromStr for Time {
+    type Err = NotATime;
+
+    /// Takes any number of digits behind the second; what they say beyond 100 ns is passed over.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        parse(text.as_bytes()).ok_or(NotATime)
+    }
+}
+
+fn parse(text: &[u8]) -> Option<Time> {
+    let (fixed, rest) = text.split_first_chunk::<19>()?;
+    let [b'-', b'-', b'T' | b't' | b' ', b':', b':'] = [4, 7, 10, 13, 16].map(|at| fixed[at])
+    else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |sum: i64, digit| match digit {
+            b'0'..=b'9' => Some(sum * 10 + i64::from(digit - b'0')),
+            _ => None,
+        })
+    };
+    let part = |from: usize, to: usize| number(&fixed[from..to]);
+    let month = time::Month::try_from(u8::try_from(part(5, 7)?).ok()?).ok()?;
+    let (year, day) = (part(0, 4)? as i32, part(8, 10)? as u8);
+    let date = time::Date::from_calendar_date(year, month, day).ok()?;
+    let days = i64::from(date.to_julian_day() - EPOCH_JULIAN_DAY);
+    let (hours, minutes, seconds) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
+    if days < 0 || hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let fraction = match rest.strip_suffix(b"Z")? {
+        [] => 0,
+        [b'.', digits @ ..] if !digits.is_empty() => {
+            let mut ticks = [b'0'; 7];
+            let known = digits.len().min(ticks.len());
+            ticks[..known].copy_from_slice(&digits[..known]);
+            if !digits.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            number(&ticks)?
+        }
+        _ => return None,
+    };
+    let seconds = (hours * 60 + minutes) * 60 + seconds;
+    Some(Time(days * TICKS_A_DAY + seconds * TICKS + fraction))
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::event::text::read(deserializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +167,18 @@ mod tests {
         fn the_text_sorts_as_the_times_do(a in 0..=LAST, b in 0..=LAST) {
             let (text_a, text_b) = (Time(a).to_string(), Time(b).to_string());
             prop_assert_eq!(a.cmp(&b), text_a.cmp(&text_b));
+        }
+
+        #[test]
+        fn a_time_that_was_shown_is_read_again(ticks in 0..=LAST) {
+            prop_assert_eq!(Time(ticks).to_string().parse(), Ok(Time(ticks)));
+        }
+
+        #[test]
+        fn rubbish_is_no_time(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\PC*)") {
+            if let Ok(time) = text.parse::<Time>() {
+                prop_assert_eq!(&time.to_string()[..19], &text[..19]);
+            }
         }
 
         #[test]

@@ -81,7 +81,7 @@ impl Watch {
             host: host.name,
             schema: SCHEMA,
             driver_version: format!("{major}.{minor}.{patch}.{build}"),
-            client_version: env!("CARGO_PKG_VERSION"),
+            client_version: env!("CARGO_PKG_VERSION").into(),
         });
         // Who does not want starts does not want to know what started earlier.
         let wanted = shown & Kind::ProcessStart.bit() != 0;

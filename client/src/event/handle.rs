@@ -1,11 +1,11 @@
 //! Handles to processes and threads.
 
 use super::{Hex, ProcessRef, ThreadRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A handle to a process or a thread was made, or was refused once drivers had been asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandleOpen {
     /// A handle of its own, or a copy of one.
     pub operation: Operation,
@@ -26,7 +26,7 @@ pub struct HandleOpen {
 }
 
 /// How a handle comes to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// By an open, or with a new process or thread.
@@ -35,8 +35,19 @@ pub enum Operation {
     Duplicate,
 }
 
+impl Operation {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// The object that a handle is to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// Its type.
     #[serde(rename = "type")]
@@ -52,7 +63,7 @@ pub struct Target {
 }
 
 /// The types of which handles are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetType {
     /// A process.
@@ -61,8 +72,19 @@ pub enum TargetType {
     Thread,
 }
 
+impl TargetType {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+        }
+    }
+}
+
 /// Between whom a handle was copied; neither need be who did it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
     /// Whose handle it was.
     pub from: ProcessId,
@@ -71,7 +93,7 @@ pub struct Duplicate {
 }
 
 /// A process by its numbers alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     /// Process id.
     pub pid: u32,
@@ -80,7 +102,7 @@ pub struct ProcessId {
 }
 
 /// Rights of a handle, as bits (see [`crate::rights`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// What was left of `original` when ntwatch.sys had its turn and was done; other drivers may
     /// take more.

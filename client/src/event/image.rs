@@ -1,12 +1,13 @@
 //! Images: programs, libraries and drivers.
 
-use super::{Hex, ProcessRef};
-use serde::{Serialize, Serializer};
+use super::{Hex, ProcessRef, text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// An image was mapped to be run. Mappings that cannot be run are not told of.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageLoad {
     /// The process that it is mapped into; `None` for the kernel's.
     pub process: Option<ProcessRef>,
@@ -15,7 +16,7 @@ pub struct ImageLoad {
 }
 
 /// Facts of an image (pages "PLOAD_IMAGE_NOTIFY_ROUTINE" and "IMAGE_INFO").
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     /// DOS path where the volume is mapped, else NT path. Windows does not always give it.
     pub path: Option<Arc<str>>,
@@ -33,66 +34,79 @@ pub struct Image {
     pub partial_map: bool,
     /// Was it made for another processor?
     pub machine_mismatch: bool,
+    /// As [`super::Process::sha256`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Arc<str>>,
 }
 
 /// `SE_SIGNING_LEVEL_*`: a word for those that Windows names, else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureLevel(pub u32);
 
+/// The words for them, by number. 3 is also CUSTOM_1, 7 also CUSTOM_3.
+const LEVELS: [&str; 16] = [
+    "unchecked",
+    "unsigned",
+    "enterprise",
+    "developer",
+    "authenticode",
+    "custom_2",
+    "store",
+    "antimalware",
+    "microsoft",
+    "custom_4",
+    "custom_5",
+    "dynamic_codegen",
+    "windows",
+    "custom_7",
+    "windows_tcb",
+    "custom_6",
+];
+
 impl fmt::Display for SignatureLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            0 => "unchecked",
-            1 => "unsigned",
-            2 => "enterprise",
-            // Also CUSTOM_1.
-            3 => "developer",
-            4 => "authenticode",
-            5 => "custom_2",
-            6 => "store",
-            // Also CUSTOM_3.
-            7 => "antimalware",
-            8 => "microsoft",
-            9 => "custom_4",
-            10 => "custom_5",
-            11 => "dynamic_codegen",
-            12 => "windows",
-            13 => "custom_7",
-            14 => "windows_tcb",
-            15 => "custom_6",
-            other => return write!(f, "{other:#x}"),
-        })
+        text::word(&LEVELS, self.0, f)
     }
 }
 
-impl Serialize for SignatureLevel {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for SignatureLevel {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        text::number(&LEVELS, text).map(Self)
     }
 }
+
+text::in_json!(SignatureLevel);
 
 /// `SE_IMAGE_SIGNATURE_TYPE`: a word for those that Windows names, else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureType(pub u32);
 
+/// The words for them, by number.
+const TYPES: [&str; 8] = [
+    "none",
+    "embedded",
+    "cache",
+    "catalog_cached",
+    "catalog_not_cached",
+    "catalog_hint",
+    "package_catalog",
+    "ppl_mitigated",
+];
+
 impl fmt::Display for SignatureType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            0 => "none",
-            1 => "embedded",
-            2 => "cache",
-            3 => "catalog_cached",
-            4 => "catalog_not_cached",
-            5 => "catalog_hint",
-            6 => "package_catalog",
-            7 => "ppl_mitigated",
-            other => return write!(f, "{other:#x}"),
-        })
+        text::word(&TYPES, self.0, f)
     }
 }
 
-impl Serialize for SignatureType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for SignatureType {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        text::number(&TYPES, text).map(Self)
     }
 }
+
+text::in_json!(SignatureType);

@@ -7,6 +7,8 @@
 mod handle;
 mod image;
 mod process;
+mod read;
+pub(crate) mod text;
 mod thread;
 
 pub use handle::{Access, Duplicate, HandleOpen, Operation, ProcessId, Target, TargetType};
@@ -15,12 +17,16 @@ pub use process::{
     ExitedProcess, Integrity, Process, ProcessExit, ProcessRef, ProcessStart, Protection,
     Subsystem, ThreadRef,
 };
+pub use read::ReadError;
+pub use text::Unknown;
 pub use thread::{Thread, ThreadExit, ThreadStart};
 
 use crate::time::Time;
 use ntwatch_protocol::record::{Kind, PerKind};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 /// The version of the JSON schema.
 pub const SCHEMA: u32 = 1;
@@ -118,7 +124,7 @@ impl Serialize for Event {
 }
 
 /// The machine, the driver and the client behind a stream.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionInfo {
     /// Differs for each load of the driver.
     pub driver_load_id: Hex,
@@ -130,12 +136,12 @@ pub struct SessionInfo {
     pub schema: u32,
     /// Major, minor, patch, build.
     pub driver_version: String,
-    /// Of this crate.
-    pub client_version: &'static str,
+    /// Of this crate, where the stream was made.
+    pub client_version: Cow<'static, str>,
 }
 
 /// Events are missing.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lost {
     /// Where they were lost.
     pub stage: Stage,
@@ -149,13 +155,24 @@ pub struct Lost {
 }
 
 /// Where events can be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The driver's capture ring was full: no session has them.
     Capture,
     /// This session's ring was full: it was not read fast enough.
     Session,
+}
+
+impl Stage {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Session => "session",
+        }
+    }
 }
 
 /// How many events of each kind. In JSON an object that leaves out what is 0.
@@ -188,23 +205,31 @@ impl Serialize for Counts {
 }
 
 /// The number of a kind, shown as its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KindName(u16);
 
 impl fmt::Display for KindName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Kind::from_wire(self.0) {
+        // A gap is no event, and not counted.
+        match Kind::from_wire(self.0).filter(|kind| *kind != Kind::Lost) {
             Some(kind) => f.pad(kind.name()),
             None => f.pad(&format!("kind_{}", self.0)),
         }
     }
 }
 
-impl Serialize for KindName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for KindName {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        let named = Kind::EVENTS.into_iter().find(|kind| kind.name() == text);
+        let numbered = || text.strip_prefix("kind_")?.parse().ok();
+        let number = named.map(|kind| kind as u16).or_else(numbered);
+        number.map(Self).ok_or(text::Unknown)
     }
 }
+
+text::in_json!(KindName);
 
 /// A number that JSON's readers may not hold exactly, shown as `0x…`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -216,8 +241,12 @@ impl fmt::Display for Hex {
     }
 }
 
-impl Serialize for Hex {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for Hex {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        text::hex(text).map(Self)
     }
 }
+
+text::in_json!(Hex);

@@ -1,14 +1,15 @@
 //! Processes, and how other events refer to them.
 
-use super::Hex;
+use super::{Hex, text};
 use crate::time::Time;
 use ntwatch_protocol::process::subsystem;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A process with all that is known about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessStart {
     /// The process itself.
     pub process: Process,
@@ -21,7 +22,7 @@ pub struct ProcessStart {
 }
 
 /// Facts of a process, as of its start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Process {
     /// Process id, used again once the process is gone.
     pub pid: u32,
@@ -51,10 +52,14 @@ pub struct Process {
     pub wow64: Option<bool>,
     /// Win32 or WSL.
     pub subsystem: Option<Subsystem>,
+    /// SHA-256 of the image's file, lower case hexadecimal; only if it was asked for, and the file
+    /// can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Arc<str>>,
 }
 
 /// A process that an event refers to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessRef {
     /// Process id.
     pub pid: u32,
@@ -65,7 +70,7 @@ pub struct ProcessRef {
 }
 
 /// A thread that an event refers to: who acted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadRef {
     /// Its process id.
     pub pid: u32,
@@ -78,7 +83,7 @@ pub struct ThreadRef {
 }
 
 /// A process ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessExit {
     /// Which one.
     pub process: ExitedProcess,
@@ -87,7 +92,7 @@ pub struct ProcessExit {
 }
 
 /// What is said again of a process that ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExitedProcess {
     /// Process id.
     pub pid: u32,
@@ -119,11 +124,24 @@ impl fmt::Display for Integrity {
     }
 }
 
-impl Serialize for Integrity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl FromStr for Integrity {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        Ok(Self(match text {
+            "untrusted" => 0x0000,
+            "low" => 0x1000,
+            "medium" => 0x2000,
+            "medium_plus" => 0x2100,
+            "high" => 0x3000,
+            "system" => 0x4000,
+            "protected" => 0x5000,
+            number => text::hex(number)?,
+        }))
     }
 }
+
+text::in_json!(Integrity);
 
 /// `PS_PROTECTION`: `none`, or the signer and how far it goes, such as `antimalware_light` or
 /// `windows_tcb`; else `0x…`.
@@ -139,30 +157,48 @@ impl fmt::Display for Protection {
             2 => "",
             _ => return write!(f, "{:#x}", self.0),
         };
-        let signer = match self.0 >> 4 {
-            0 => "no_signer",
-            1 => "authenticode",
-            2 => "code_gen",
-            3 => "antimalware",
-            4 => "lsa",
-            5 => "windows",
-            6 => "windows_tcb",
-            7 => "windows_system",
-            8 => "app",
-            _ => return write!(f, "{:#x}", self.0),
-        };
-        write!(f, "{signer}{light}")
+        match SIGNERS.get(usize::from(self.0 >> 4)) {
+            Some(signer) => write!(f, "{signer}{light}"),
+            None => write!(f, "{:#x}", self.0),
+        }
     }
 }
 
-impl Serialize for Protection {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+/// `PS_PROTECTED_SIGNER`, by its number.
+const SIGNERS: [&str; 9] = [
+    "no_signer",
+    "authenticode",
+    "code_gen",
+    "antimalware",
+    "lsa",
+    "windows",
+    "windows_tcb",
+    "windows_system",
+    "app",
+];
+
+impl FromStr for Protection {
+    type Err = text::Unknown;
+
+    fn from_str(text: &str) -> Result<Self, text::Unknown> {
+        if text == "none" {
+            return Ok(Self(0));
+        }
+        let (signer, kind) = match text.strip_suffix("_light") {
+            Some(signer) => (signer, 1),
+            None => (text, 2),
+        };
+        match (0u8..).zip(SIGNERS).find(|(_, name)| *name == signer) {
+            Some((number, _)) => Ok(Self(number << 4 | kind)),
+            None => Ok(Self(text::hex(text)?)),
+        }
     }
 }
+
+text::in_json!(Protection);
 
 /// Whose process it is (page "SUBSYSTEM_INFORMATION_TYPE").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subsystem {
     /// A Windows process.
@@ -172,6 +208,15 @@ pub enum Subsystem {
 }
 
 impl Subsystem {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Win32 => "win32",
+            Self::Wsl => "wsl",
+        }
+    }
+
     /// `None` for a value that this version does not know.
     #[must_use]
     pub const fn from_wire(value: u32) -> Option<Self> {

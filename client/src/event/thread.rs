@@ -1,11 +1,11 @@
 //! Threads.
 
 use super::{Hex, ProcessRef, Subsystem, ThreadRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A thread was created.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadStart {
     /// Whose it is.
     pub process: ProcessRef,
@@ -20,7 +20,7 @@ pub struct ThreadStart {
 
 /// A thread ended. Windows says no more than its id and status: the rest is from its start, if
 /// this stream has seen that.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadExit {
     /// Whose it was.
     pub process: ProcessRef,
@@ -35,7 +35,7 @@ pub struct ThreadExit {
 }
 
 /// Facts of a thread.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thread {
     /// Thread id, used again once the thread is gone.
     pub tid: u32,

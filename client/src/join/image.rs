@@ -42,6 +42,7 @@ impl Joiner {
                 signature_type: SignatureType(load.signature_type),
                 partial_map: load.flag(flags::PARTIAL_MAP),
                 machine_mismatch: load.flag(flags::MACHINE_MISMATCH),
+                sha256: None,
             },
         }
     }

@@ -52,6 +52,7 @@ impl Joiner {
                 protection: start.known(known::PROTECTION, Protection(start.protection as u8)),
                 wow64: start.known(known::WOW64, start.flag(flags::WOW64)),
                 subsystem: subsystem.and_then(Subsystem::from_wire),
+                sha256: None,
             },
             parent: Some(self.reference(start.parent_pid, parent_key)),
             creator: Some(self.actor(start.creator_pid, start.creator_tid, creator_key)),

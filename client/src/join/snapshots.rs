@@ -130,6 +130,7 @@ impl Joiner {
             protection: running.protection.map(Protection),
             wow64: running.wow64,
             subsystem: running.subsystem.and_then(Subsystem::from_wire),
+            sha256: None,
         }
     }
 }

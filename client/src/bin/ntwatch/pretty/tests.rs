@@ -42,6 +42,7 @@ fn start(pid: u32, image: &str, command_line: &str) -> ProcessStart {
             protection: None,
             wow64: None,
             subsystem: None,
+            sha256: None,
         },
         parent: Some(process(812, r"C:\Windows\explorer.exe")),
         creator: None,
@@ -83,6 +84,7 @@ fn image(path: Option<&str>, base: u64) -> ImageLoad {
             signature_type: SignatureType(0),
             partial_map: false,
             machine_mismatch: false,
+            sha256: None,
         },
     }
 }
