@@ -68,6 +68,23 @@ impl Field {
     }
 }
 
+impl Value<'_> {
+    /// As it stands in the event's JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Number(number) => (*number).into(),
+            Self::Bool(truth) => (*truth).into(),
+            Self::Counts(counts) => {
+                let counts = counts.iter();
+                let counts = counts.map(|(kind, count)| (kind.to_string(), count.into()));
+                serde_json::Value::Object(counts.collect())
+            }
+            text @ (Self::Hex(_) | Self::Text(_) | Self::Time(_)) => text.to_string().into(),
+        }
+    }
+}
+
 impl PartialEq for Field {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

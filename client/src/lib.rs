@@ -33,6 +33,7 @@ pub mod error;
 pub mod event;
 pub mod field;
 pub mod filter;
+pub mod format;
 mod join;
 mod modules;
 mod names;

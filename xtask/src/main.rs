@@ -13,6 +13,7 @@ mod kit;
 mod miri;
 mod mutants;
 mod pe;
+mod python;
 mod reproducible;
 mod setup;
 mod toolchain;

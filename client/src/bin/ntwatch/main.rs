@@ -4,6 +4,7 @@ mod cli;
 mod failure;
 mod output;
 mod pretty;
+mod printer;
 mod protect;
 mod report;
 mod watch;

@@ -1,12 +1,10 @@
-//! `ntwatch watch`.
+//! A session from its beginning to its account: `ntwatch watch`, and whatever else takes events.
 
-use crate::cli::{Format, WatchOptions};
+use crate::cli::{SessionOptions, WatchOptions};
 use crate::failure::{EVENTS_LOST, Failure};
-use crate::output::Output;
-use crate::pretty::Pretty;
+use crate::printer::Printer;
 use crate::report;
 use ntwatch_client::{Driver, Error, Event, Stopper, Watch};
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,16 +12,44 @@ use std::time::{Duration, Instant};
 /// What a shell reports for a program that Ctrl+C has ended.
 const INTERRUPTED: i32 = 130;
 
+/// Who takes events.
+pub(crate) trait Sink {
+    fn event(&mut self, event: &Event) -> Result<(), Failure>;
+
+    /// No other event is there yet.
+    fn caught_up(&mut self) -> Result<(), Failure>;
+}
+
+impl Sink for Printer {
+    fn event(&mut self, event: &Event) -> Result<(), Failure> {
+        Ok(self.print(event)?)
+    }
+
+    fn caught_up(&mut self) -> Result<(), Failure> {
+        Ok(self.flush()?)
+    }
+}
+
+/// `ntwatch watch`.
 pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Failure> {
     let driver = Driver::open(device)?;
+    let mut printer = Printer::new(&options.output)?;
+    follow(driver, &options.session, &mut printer)
+}
+
+/// Passes a session's events on until it ends, and says what became of them.
+pub(crate) fn follow(
+    driver: Driver,
+    options: &SessionOptions,
+    sink: &mut impl Sink,
+) -> Result<ExitCode, Failure> {
     let mut watch = driver.watch_by(&options.filter(), options.delivery())?;
     let began = Instant::now();
     stop_on_signal(watch.stopper())?;
     if let Some(time) = options.time {
         stop_after(watch.stopper(), time);
     }
-    let mut printer = Printer::new(options);
-    let mut failure = show(&mut watch, options.count, &mut printer)?;
+    let (passed_on, mut failure) = pass_on(&mut watch, options.count, sink)?;
     // What was read ahead belongs to the account, shown or not.
     watch.stopper().stop();
     for unshown in &mut watch {
@@ -31,7 +57,7 @@ pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Fail
     }
 
     let stats = watch.driver().stats();
-    let summary = report::Summary::new(&watch, printer.events, began.elapsed(), stats);
+    let summary = report::Summary::new(&watch, passed_on, began.elapsed(), stats);
     eprint!("{summary}");
     if let Some(error) = failure {
         return Err(error.into());
@@ -43,22 +69,29 @@ pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Fail
     })
 }
 
-/// Prints events until the stream ends or `count` of the driver's were shown; gives the error
-/// that the stream ended with, if it did.
-fn show(watch: &mut Watch, count: Option<u64>, printer: &mut Printer) -> io::Result<Option<Error>> {
-    let mut failure = None;
-    while failure.is_none() && count.is_none_or(|count| printer.events < count) {
+/// Passes events on until the stream ends or `count` of the driver's were; gives how many of those
+/// it was, and the error that the stream ended with, if it did.
+fn pass_on(
+    watch: &mut Watch,
+    count: Option<u64>,
+    sink: &mut impl Sink,
+) -> Result<(u64, Option<Error>), Failure> {
+    let (mut passed_on, mut failure) = (0, None);
+    while failure.is_none() && count.is_none_or(|count| passed_on < count) {
         if watch.is_caught_up() {
-            printer.out.flush()?;
+            sink.caught_up()?;
         }
         match watch.next() {
-            Some(Ok(event)) => printer.print(&event)?,
+            Some(Ok(event)) => {
+                passed_on += u64::from(event.body.kind().is_some());
+                sink.event(&event)?;
+            }
             Some(Err(error)) => failure = Some(error),
             None => break,
         }
     }
-    printer.out.flush()?;
-    Ok(failure)
+    sink.caught_up()?;
+    Ok((passed_on, failure))
 }
 
 /// The first Ctrl+C ends the stream; the second one ends it even if standard output is stuck.
@@ -78,45 +111,4 @@ fn stop_after(stopper: Stopper, time: Duration) {
         std::thread::sleep(time);
         stopper.stop();
     });
-}
-
-/// Writes events in the format that was asked for.
-struct Printer {
-    out: Output,
-    /// One line of JSON, put together before it goes anywhere.
-    line: Vec<u8>,
-    /// `None` for JSON Lines.
-    pretty: Option<Pretty>,
-    /// How many of the driver's events were printed.
-    events: u64,
-}
-
-impl Printer {
-    fn new(options: &WatchOptions) -> Self {
-        let out = Output::new();
-        let width = out.width.filter(|_| !options.wide);
-        let pretty = match options.format {
-            Format::Pretty => Some(Pretty::new(out.colours, width)),
-            Format::Jsonl => None,
-        };
-        Self {
-            out,
-            line: Vec::new(),
-            pretty,
-            events: 0,
-        }
-    }
-
-    fn print(&mut self, event: &Event) -> io::Result<()> {
-        self.events += u64::from(event.body.kind().is_some());
-        match &mut self.pretty {
-            Some(pretty) => self.out.write_all(pretty.lines(event).as_bytes()),
-            None => {
-                self.line.clear();
-                serde_json::to_writer(&mut self.line, event)?;
-                self.line.push(b'\n');
-                self.out.write_all(&self.line)
-            }
-        }
-    }
 }

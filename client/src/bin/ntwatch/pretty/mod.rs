@@ -1,10 +1,14 @@
 //! Events as lines for people: columns that fit a terminal of 100.
 
+mod columns;
 mod row;
 mod text;
 
+pub(crate) use columns::Columns;
+
 use anstyle::{AnsiColor, Style};
 use ntwatch_client::event::{Counts, Lost, SessionInfo, Stage};
+use ntwatch_client::format::Lines;
 use ntwatch_client::time::Time;
 use ntwatch_client::{Body, Event};
 use row::Row;
@@ -115,6 +119,12 @@ impl Pretty {
         let _ = write!(self.lines, "{style}");
         let _ = write(&mut self.lines);
         let _ = write!(self.lines, "{style:#}");
+    }
+}
+
+impl Lines for Pretty {
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.lines(event).as_bytes());
     }
 }
 

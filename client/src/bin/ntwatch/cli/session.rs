@@ -1,99 +1,16 @@
-//! The words that `ntwatch` understands.
+//! The words for a session: what it is to have, and how that comes.
 
+use super::Transport;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
-use ntwatch_client::error::RuleError;
+use clap::{ArgGroup, Args, value_parser};
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::rights::UnknownRight;
-use ntwatch_client::{DEFAULT_DEVICE, Delivery, Filter, Rights, Select, Way};
+use ntwatch_client::{Delivery, Filter, Rights, Select};
 use std::time::Duration;
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
-refused, 4 events were lost (with --fail-on-loss).";
-
-/// Shows, live and without losing count, what every process on a Windows machine does.
-#[derive(Debug, Parser)]
-#[command(name = "ntwatch", version, after_help = EXIT_CODES)]
-pub(crate) struct Cli {
-    /// The driver's device; `unix:PATH` is a machine of the lab.
-    #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_DEVICE)]
-    pub(crate) device: String,
-
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Shows events as they happen, after the processes that run already.
-    ///
-    /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
-    Watch(WatchOptions),
-    /// Shows what became of the events since the driver was loaded, by kind.
-    Stats(StatsOptions),
-    /// Says whether the driver is there, and which one.
-    Status,
-    /// Keeps rights to a process from all others: their handles are made without them.
-    #[command(subcommand)]
-    Protect(ProtectCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProtectCommand {
-    /// Protects a process for as long as this runs.
-    ///
-    /// Nobody but the process itself and the kernel gets a handle with the denied rights. Handles
-    /// from before keep theirs. The rule ends with this command (Ctrl+C, or --for), when the
-    /// process exits, and by `ntwatch protect remove`.
-    Add(AddOptions),
-    /// Shows which processes are protected.
-    List(ListOptions),
-    /// Ends the protection of a process, whoever began it.
-    Remove {
-        /// The protected process.
-        pid: u32,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AddOptions {
-    /// The process to protect.
-    pub(crate) pid: u32,
-
-    /// The rights that nobody is to get to it, and where threads have them to its threads, such as
-    /// `terminate,vm-write`; `all-access` for every right that can be denied. Reading its memory
-    /// cannot be.
-    #[arg(long, value_name = "RIGHTS", required = true, value_parser = deny)]
-    deny: Vec<Rights>,
-
-    /// End after so long, such as `10s` or `5min`.
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) time: Option<Duration>,
-}
-
-impl AddOptions {
-    /// All that is to be denied.
-    pub(crate) fn deny(&self) -> Rights {
-        let deny = self.deny.iter().copied();
-        deny.fold(Rights::default(), Rights::or)
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListOptions {
-    /// How to show the rules.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-}
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("roots").args(["pid", "exclude_pid"]).multiple(true)))]
-pub(crate) struct WatchOptions {
-    /// How to show events.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-
+pub(crate) struct SessionOptions {
     /// Only these kinds of event, with commas between. Running processes are shown with
     /// `process_start` alone.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
@@ -162,58 +79,12 @@ pub(crate) struct WatchOptions {
     #[arg(long, value_name = "KIB", requires = "linger", value_parser = value_parser!(u32).range(1..=32768))]
     linger_until: Option<u32>,
 
-    /// Do not cut lines to the width of the terminal.
-    #[arg(long)]
-    pub(crate) wide: bool,
-
     /// End with exit code 4 if any event was lost.
     #[arg(long)]
     pub(crate) fail_on_loss: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct StatsOptions {
-    /// How to show the counters.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-
-    /// How events would come from the driver: with `mapped`, fails if they cannot come so.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) transport: Transport,
-}
-
-/// What `--transport` can be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Transport {
-    /// From the mapped ring if it can be had, else by reads.
-    #[default]
-    Auto,
-    /// By READ_EVENTS requests, which copy them.
-    Read,
-    /// From the ring, mapped, without requests.
-    Mapped,
-}
-
-impl From<Transport> for Way {
-    fn from(transport: Transport) -> Self {
-        match transport {
-            Transport::Auto => Self::Auto,
-            Transport::Read => Self::Read,
-            Transport::Mapped => Self::Mapped,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Columns, for people.
-    #[default]
-    Pretty,
-    /// One JSON object a line, for programs.
-    Jsonl,
-}
-
-impl WatchOptions {
+impl SessionOptions {
     /// How events are to come.
     pub(crate) fn delivery(&self) -> Delivery {
         let delivery = Delivery::by(self.transport.into());
@@ -264,20 +135,6 @@ fn access(words: &str) -> Result<Rights, UnknownRight> {
     })
 }
 
-/// Of a name, the rights that can be denied; a number must be of such rights alone.
-fn deny(words: &str) -> Result<Rights, String> {
-    Rights::of_words(words, |word| {
-        let rights: Rights = word
-            .parse()
-            .map_err(|error: UnknownRight| error.to_string())?;
-        let deniable = rights.and(Rights::DENIABLE);
-        if deniable.is_empty() || (word.starts_with("0x") && deniable != rights) {
-            return Err(RuleError::NotDeniable(rights).to_string());
-        }
-        Ok(deniable)
-    })
-}
-
 fn kinds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::EVENTS.map(Kind::name)).try_map(|word| {
         let kind = Kind::EVENTS.into_iter().find(|kind| kind.name() == word);
@@ -293,11 +150,15 @@ fn ring_sizes() -> impl TypedValueParser<Value = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use ntwatch_client::Way;
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+    fn session(words: &str) -> SessionOptions {
+        let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
+            panic!("{words} is not understood");
+        };
+        options.session
     }
 
     #[test]
@@ -305,9 +166,7 @@ mod tests {
         let words = "ntwatch watch --events thread_start,handle_open --pid 8,12 --exclude-pid 16 \
                      --tree --image a.exe --exclude-image b.exe --access vm-read|0x1 \
                      --remote-threads --user-images --ring-size 2";
-        let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
-            panic!("{words} is not understood");
-        };
+        let options = session(words);
         let (process, thread) = (0x11, 0x01);
         let expected = Filter::new()
             .event(Kind::ThreadStart)
@@ -340,10 +199,7 @@ mod tests {
                     .linger_until(64 << 10),
             ),
         ] {
-            let words = format!("ntwatch watch {words}");
-            let Command::Watch(options) = Cli::parse_from(words.split_whitespace()).command else {
-                panic!("{words} is not understood");
-            };
+            let options = session(&format!("ntwatch watch {words}"));
             assert_eq!(options.delivery(), expected, "{words}");
         }
     }

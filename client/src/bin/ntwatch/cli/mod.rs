@@ -1,0 +1,105 @@
+//! The words that `ntwatch` understands.
+
+mod output;
+mod protect;
+mod session;
+
+pub(crate) use output::{OutputOptions, Shape};
+pub(crate) use protect::{AddOptions, ProtectCommand};
+pub(crate) use session::SessionOptions;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ntwatch_client::{DEFAULT_DEVICE, Way};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
+refused, 4 events were lost (with --fail-on-loss).";
+
+/// Shows, live and without losing count, what every process on a Windows machine does.
+#[derive(Debug, Parser)]
+#[command(name = "ntwatch", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// The driver's device; `unix:PATH` is a machine of the lab.
+    #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_DEVICE)]
+    pub(crate) device: String,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows events as they happen, after the processes that run already.
+    ///
+    /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
+    Watch(WatchOptions),
+    /// Shows what became of the events since the driver was loaded, by kind.
+    Stats(StatsOptions),
+    /// Says whether the driver is there, and which one.
+    Status,
+    /// Keeps rights to a process from all others: their handles are made without them.
+    #[command(subcommand)]
+    Protect(ProtectCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchOptions {
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+
+    #[command(flatten)]
+    pub(crate) session: SessionOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsOptions {
+    /// How to show the counters.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// How events would come from the driver: with `mapped`, fails if they cannot come so.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) transport: Transport,
+}
+
+/// What `--transport` can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// From the mapped ring if it can be had, else by reads.
+    #[default]
+    Auto,
+    /// By READ_EVENTS requests, which copy them.
+    Read,
+    /// From the ring, mapped, without requests.
+    Mapped,
+}
+
+impl From<Transport> for Way {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Auto => Self::Auto,
+            Transport::Read => Self::Read,
+            Transport::Mapped => Self::Mapped,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for people.
+    #[default]
+    Pretty,
+    /// One JSON object a line, for programs.
+    Jsonl,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
