@@ -4,7 +4,7 @@
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{CONFIGURE, MAP_RING, SHUTDOWN};
 use ntwatch_protocol::mapped::MappedRing;
-use ntwatch_tests::lab::{Lab, PATIENCE, until};
+use ntwatch_tests::lab::{Lab, PATIENCE, long, until};
 use ntwatch_tests::machine::{boot, client, everything, live_and_die, load, stats, unload};
 use ntwatch_tests::mapped::{map_ring, map_ring_input};
 use std::sync::Barrier;
@@ -20,7 +20,7 @@ fn a_process_that_dies_while_its_ring_is_made_leaves_nothing() {
     const ROUNDS: u64 = 1000;
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
-    for round in 0..ROUNDS {
+    for round in 0..long(ROUNDS) {
         let (process, handle) = client(&kernel);
         let event = process.create_event().expect("an event");
         let (input, start) = (map_ring_input(MIN_RING_SIZE, event), Barrier::new(2));
