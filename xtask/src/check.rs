@@ -1,13 +1,14 @@
 //! Tests, lints and benchmarks.
 
-use std::{ffi::OsStr, fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     build,
     command::{cargo, run, workspace},
     coverage, pe,
+    programs::Tests,
     verify::{self, Depth},
 };
 
@@ -29,9 +30,7 @@ const APART: &[&str] = &["wdfldr", "ntwatch-wdk-check", "ntwatch-lab-coverage"];
 
 const BENCHES: &str = "ntwatch-benches";
 const TESTS: &str = "ntwatch-tests";
-
-/// Test programs that are checks of their own, and not of the suite.
-const CHECKS: &[&str] = &["faults", "stress"];
+const FUZZ: &str = "ntwatch-fuzz";
 
 /// Builds everything and runs every test.
 pub(crate) fn test() -> Result<()> {
@@ -41,21 +40,21 @@ pub(crate) fn test() -> Result<()> {
         return run(&mut loom());
     }
     let lab = Lab::build()?;
-    let mut own = lab.cargo("test");
-    run(own
-        .arg("--no-fail-fast")
-        .args(packages(PORTABLE))
-        .args(packages(LAB)))?;
-    run(lab
-        .cargo("test")
-        .args(packages(&["wdfldr", "ntwatch-lab-coverage"])))?;
-    run(&mut lab.suite()?)?;
-    verify::run(&lab, Depth::Short)
+    let tests = Tests::build(&lab)?;
+    let failed = tests.alone().filter_map(|mut test| run(&mut test).err());
+    let failed: Vec<_> = failed.map(|error| format!("{error:#}")).collect();
+    // What stands in documentation is built by itself.
+    run(lab.tests().arg("--doc"))?;
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    verify::run(&lab, &tests, Depth::Short)
 }
 
 /// Builds everything and verifies the driver.
 pub(crate) fn verify() -> Result<()> {
-    verify::run(&Lab::build()?, Depth::Whole)
+    let lab = Lab::build()?;
+    verify::run(&lab, &Tests::build(&lab)?, Depth::Whole)
 }
 
 /// Builds everything and finds out what the tests reach, in the driver too or in `sources` alone.
@@ -130,28 +129,14 @@ impl Lab {
         cargo
     }
 
-    /// Runs one test program of those that drive a machine.
-    pub(crate) fn test(&self, program: &str) -> Command {
-        let mut test = self.cargo("test");
-        test.args(["-p", TESTS, "--test", program]);
-        test
-    }
-
-    /// Runs all of them but those that are checks of their own.
-    pub(crate) fn suite(&self) -> Result<Command> {
-        let room = workspace().join("tests/tests");
-        let mut suite = self.cargo("test");
-        suite.args(["--no-fail-fast", "-p", TESTS, "--lib"]);
-        for entry in fs::read_dir(&room).with_context(|| room.display().to_string())? {
-            let path = entry?.path();
-            let is_program =
-                path.extension() == Some(OsStr::new("rs")) || path.join("main.rs").exists();
-            let name = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-            if is_program && !CHECKS.contains(&name) {
-                suite.args(["--test", name]);
-            }
+    /// Builds tests of all that is tested here, whatever is run of them: cargo would build what they
+    /// depend on anew for each other set of packages.
+    pub(crate) fn tests(&self) -> Command {
+        let mut tests = self.cargo("test");
+        for set in [PORTABLE, LAB, APART, &[TESTS, FUZZ]] {
+            tests.args(packages(set));
         }
-        Ok(suite)
+        tests
     }
 }
 
@@ -174,7 +159,8 @@ impl Default for Stress {
 
 /// Has threads race for the driver.
 pub(crate) fn stress(options: &Stress) -> Result<()> {
-    let mut stress = Lab::build()?.test("stress");
+    let mut stress = Lab::build()?.cargo("test");
+    stress.args(["-p", TESTS, "--test", "stress"]);
     stress.env("NTWATCH_SEED", options.seed.to_string());
     run(stress.env("NTWATCH_STRESS_MINUTES", options.minutes.to_string()))
 }

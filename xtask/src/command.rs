@@ -51,9 +51,11 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) struct Built(Vec<Value>);
 
 /// A program of tests.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TestProgram {
     pub(crate) name: String,
+    /// Are its tests those within a crate, and not beside it?
+    pub(crate) within: bool,
     pub(crate) path: PathBuf,
     /// Of its package, where cargo would run it.
     pub(crate) directory: PathBuf,
@@ -84,13 +86,14 @@ impl Built {
             .with_context(|| format!("cargo built no program {name}"))
     }
 
-    /// The programs of integration tests.
+    /// The programs of tests.
     pub(crate) fn tests(&self) -> Vec<TestProgram> {
-        let is_test = |message: &&Value| message["target"]["kind"][0] == "test";
+        let is_test = |message: &&Value| message["profile"]["test"] == true;
         let tests = self.0.iter().filter(is_test).filter_map(|message| {
             let manifest = Path::new(message["manifest_path"].as_str()?);
             Some(TestProgram {
                 name: message["target"]["name"].as_str()?.to_owned(),
+                within: message["target"]["kind"][0] != "test",
                 path: message["executable"].as_str()?.into(),
                 directory: manifest.parent()?.to_owned(),
             })

@@ -7,12 +7,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use crate::{
     check::Lab,
-    command::{cargo, output, run as run_command, workspace},
-    pe, setup,
+    command::{self, cargo, output, run as run_command, workspace},
+    pe,
+    programs::Tests,
+    setup,
     toolchain::in_path,
 };
 
@@ -25,12 +26,11 @@ const CRATES: &[&str] = &["ntwatch-protocol", "ntwatch-ring", "ntwatch-engine"];
 /// Runs the tests that drive the shipped driver, and those of its crates, and says what has run.
 pub(crate) fn run(lab: &Lab) -> Result<()> {
     let blocks = Blocks::list(lab)?;
-    for test in [
-        &mut lab.suite()?,
-        &mut lab.test("faults"),
-        &mut lab.test("stress"),
-    ] {
-        run_command(blocks.note(test))?;
+    let tests = Tests::build(lab)?;
+    let checks = ["faults", "stress"].into_iter();
+    let checks = checks.flat_map(|name| tests.check(name));
+    for mut test in tests.suite().into_iter().chain(checks) {
+        run_command(blocks.note(&mut test))?;
     }
     run_command(&mut blocks.report(lab))?;
     sources(lab)
@@ -75,8 +75,8 @@ pub(crate) fn sources(lab: &Lab) -> Result<()> {
     };
     let mut build = cargo();
     instrumented(&mut build);
-    build.args(["--no-run", "--message-format=json-render-diagnostics"]);
-    let programs = programs(&output(&mut build)?)?;
+    let built = command::build(build.arg("--no-run"))?;
+    let programs: Vec<_> = built.tests().into_iter().map(|test| test.path).collect();
     let mut tests = cargo();
     instrumented(&mut tests);
     run_command(&mut tests)?;
@@ -85,16 +85,6 @@ pub(crate) fn sources(lab: &Lab) -> Result<()> {
     let counted = llvm.tracefile(&directory, &programs)?;
     fs::write(&tracefile, counted).with_context(|| tracefile.display().to_string())?;
     run_command(program(lab).arg("sources").arg(&tracefile))
-}
-
-/// The programs that cargo says that it has built.
-fn programs(messages: &str) -> Result<Vec<PathBuf>> {
-    let mut programs = Vec::new();
-    for message in messages.lines() {
-        let message: Value = serde_json::from_str(message).context("cargo's messages")?;
-        programs.extend(message["executable"].as_str().map(PathBuf::from));
-    }
-    Ok(programs)
 }
 
 /// The program of `lab/coverage`.

@@ -13,6 +13,7 @@ mod kit;
 mod miri;
 mod mutants;
 mod pe;
+mod programs;
 mod python;
 mod reproducible;
 mod setup;

@@ -2,7 +2,7 @@
 //!
 //! Each patch of `lab/mutants` breaks the driver as people break drivers. The broken driver is built
 //! in a copy of the work tree, and the tests run with it, on machines that verify, until one of them
-//! fails. A program of tests must first pass with the driver as it is, by the same way, or nothing
+//! fails. What a processor does too seldom to be waited for is left to loom, in the same copy. A program of tests must first pass with the driver as it is, by the same way, or nothing
 //! that it says of others means anything.
 
 mod patch;
@@ -14,7 +14,7 @@ use std::{fmt, sync::mpsc, thread};
 use anyhow::{Result, bail};
 
 use crate::{check::Lab, pe};
-use patch::Patch;
+use patch::{Needs, Patch};
 use suite::{Catch, Suite};
 use tree::Tree;
 
@@ -30,11 +30,19 @@ pub(crate) struct Options {
 /// Plants one bug after the other, and fails if one of them is not caught.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let patches = chosen(Patch::all()?, options)?;
+    let (orderings, patches): (Vec<_>, Vec<_>) = patches
+        .into_iter()
+        .partition(|patch| patch.needs == Needs::Ordering);
     let tree = Tree::in_directory(&pe::lab().join("mutants"));
     let control = tree.build(None)?;
     let mut suite = Suite::build(&Lab::build()?, control.clone())?;
 
     let mut rows = Vec::new();
+    let mut note = |patch, outcome| {
+        let row = Row { patch, outcome };
+        eprintln!("{row}");
+        rows.push(row);
+    };
     thread::scope(|scope| {
         // One is built while the one before runs.
         let (built, mutants) = mpsc::sync_channel(0);
@@ -45,18 +53,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             mutants.try_for_each(|mutant| built.send(mutant))
         });
         for (patch, mutant) in patches.iter().zip(mutants) {
-            let outcome = match mutant {
-                Ok(mutant) => suite
-                    .catch(patch, &mutant)?
-                    .map_or(Outcome::Missed, Outcome::Caught),
-                Err(error) => Outcome::NotPlanted(error),
-            };
-            let row = Row { patch, outcome };
-            eprintln!("{row}");
-            rows.push(row);
+            note(
+                patch,
+                Outcome::of(mutant, |mutant| suite.catch(patch, &mutant))?,
+            );
         }
         Ok::<_, anyhow::Error>(())
     })?;
+    if !orderings.is_empty() {
+        let as_it_is = tree.orderings(None)?;
+        if let Some(catch) = suite.explore(as_it_is)? {
+            bail!("with the driver as it is: {catch}");
+        }
+    }
+    for patch in &orderings {
+        let explore = |programs| suite.explore(programs);
+        note(patch, Outcome::of(tree.orderings(Some(patch)), explore)?);
+    }
     report(&rows)
 }
 
@@ -103,6 +116,16 @@ enum Outcome {
     Caught(Catch),
     Missed,
     NotPlanted(anyhow::Error),
+}
+
+impl Outcome {
+    /// Of what was made with a bug, by what it does in the tests.
+    fn of<M>(made: Result<M>, run: impl FnOnce(M) -> Result<Option<Catch>>) -> Result<Self> {
+        Ok(match made {
+            Ok(made) => run(made)?.map_or(Self::Missed, Self::Caught),
+            Err(error) => Self::NotPlanted(error),
+        })
+    }
 }
 
 impl fmt::Display for Row<'_> {

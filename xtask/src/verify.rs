@@ -15,6 +15,7 @@ use crate::{
     check::{Lab, loom},
     coverage::Blocks,
     pe,
+    programs::Tests,
 };
 
 /// How much to look for.
@@ -27,16 +28,17 @@ pub(crate) enum Depth {
 }
 
 /// Runs every check, though some may fail, and prints the table.
-pub(crate) fn run(lab: &Lab, depth: Depth) -> Result<()> {
+pub(crate) fn run(lab: &Lab, tests: &Tests, depth: Depth) -> Result<()> {
     let mut outcomes = Vec::new();
-    for check in checks(lab, depth)? {
+    for check in checks(lab, tests, depth)? {
         eprintln!("\nxtask: {}", check.name);
         outcomes.push(check.run()?);
     }
     print!("\n{}", Table(&outcomes));
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
-    for Outcome { name, alone, .. } in &failed {
-        eprintln!("\nxtask: {name} alone is\n  {alone}");
+    for Outcome { name, failures, .. } in &failed {
+        eprintln!("\nxtask: of {name} failed");
+        failures.iter().for_each(|program| eprintln!("  {program}"));
     }
     match failed.len() {
         0 => Ok(()),
@@ -44,23 +46,20 @@ pub(crate) fn run(lab: &Lab, depth: Depth) -> Result<()> {
     }
 }
 
-/// One check: a program that ends well if it finds nothing wrong.
+/// One check: programs that end well if they find nothing wrong.
 struct Check {
     name: &'static str,
-    command: Command,
+    commands: Vec<Command>,
 }
 
-fn checks(lab: &Lab, depth: Depth) -> Result<Vec<Check>> {
-    let mut rules = lab.cargo("test");
-    rules.args(["-p", "nthost", "--lib", "--", "verify::"]);
-    let mut suite = lab.suite()?;
-    suite.env("NTWATCH_VERIFY", "1");
-    let mut faults = lab.test("faults");
-    let mut races = lab.test("stress");
-    let mut fuzz = lab.cargo("test");
-    fuzz.args(["-p", "ntwatch-fuzz"]);
-    let mut proofs = lab.cargo("test");
-    proofs.args(["-p", "ntwatch-wdk-check"]);
+fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
+    let mut rules = tests.of_nthost();
+    with(&mut rules, |test| test.args(["verify::", "io::"]));
+    let mut suite = tests.suite();
+    with(&mut suite, |test| test.env("NTWATCH_VERIFY", "1"));
+    let mut faults = tests.check("faults");
+    let mut races = tests.check("stress");
+    let mut fuzz = tests.hostile_input();
     let mut bugs = task(&["mutants"])?;
 
     let mut coverage = Vec::new();
@@ -70,16 +69,17 @@ fn checks(lab: &Lab, depth: Depth) -> Result<Vec<Check>> {
             bugs.arg("--short");
         }
         Depth::Whole => {
-            races.env("NTWATCH_STRESS_MINUTES", "1");
-            fuzz.env("NTWATCH_FUZZ_SECONDS", "5");
+            with(&mut races, |test| test.env("NTWATCH_STRESS_MINUTES", "1"));
+            with(&mut fuzz, |test| test.env("NTWATCH_FUZZ_SECONDS", "5"));
             let blocks = Blocks::list(lab)?;
-            for command in [&mut suite, &mut faults, &mut races] {
-                blocks.note(command);
+            for commands in [&mut suite, &mut faults, &mut races] {
+                with(commands, |test| blocks.note(test));
             }
-            coverage.push(("blocks of the driver that ran", blocks.report(lab)));
+            coverage.push(("blocks of the driver that ran", vec![blocks.report(lab)]));
             let lines = task(&["coverage", "--sources"])?;
-            coverage.push(("lines of its crates that their tests run", lines));
-            elsewhere.push(("the same file, built elsewhere", task(&["reproducible"])?));
+            coverage.push(("lines of its crates that their tests run", vec![lines]));
+            let reproducible = task(&["reproducible"])?;
+            elsewhere.push(("the same file, built elsewhere", vec![reproducible]));
         }
     }
 
@@ -91,13 +91,20 @@ fn checks(lab: &Lab, depth: Depth) -> Result<Vec<Check>> {
     ];
     checks.extend(coverage);
     checks.push(("hostile input", fuzz));
-    checks.push(("proofs on the file", proofs));
+    checks.push(("proofs on the file", tests.proofs()));
     checks.extend(elsewhere);
-    checks.push(("an emulator of others", task(&["emulate"])?));
-    checks.push(("orderings, by loom", loom()));
-    checks.push(("planted bugs", bugs));
-    let check = |(name, command)| Check { name, command };
+    checks.push(("an emulator of others", vec![task(&["emulate"])?]));
+    checks.push(("orderings, by loom", vec![loom()]));
+    checks.push(("planted bugs", vec![bugs]));
+    let check = |(name, commands)| Check { name, commands };
     Ok(checks.into_iter().map(check).collect())
+}
+
+/// Asks each of some programs for more.
+fn with(commands: &mut [Command], more: impl Fn(&mut Command) -> &mut Command) {
+    for command in commands {
+        more(command);
+    }
 }
 
 /// Another task of this program.
@@ -110,12 +117,12 @@ fn task(words: &[&str]) -> Result<Command> {
 /// What a check has come to.
 struct Outcome {
     name: &'static str,
-    /// The program and its environment.
-    alone: String,
-    /// Whether it ended well, having looked at something.
+    /// The programs that did not end well, with their environment.
+    failures: Vec<String>,
+    /// Whether all did, having looked at something.
     passed: bool,
     took: Duration,
-    tests: Tests,
+    tests: Counts,
     figures: Vec<Figure>,
 }
 
@@ -124,27 +131,18 @@ impl Check {
     fn run(mut self) -> Result<Outcome> {
         let figures = Figures::begin()?;
         let started = Instant::now();
-        let mut program = self
-            .command
-            .env(figures::VARIABLE, &figures.0)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {:?}", self.command.get_program()))?;
-        let mut tests = Tests::default();
-        let output = program.stdout.take().context("its output is piped")?;
-        for line in BufReader::new(output).split(b'\n') {
-            let line = line?;
-            tests.add(&String::from_utf8_lossy(&line));
-            let mut shown = io::stdout().lock();
-            shown.write_all(&line)?;
-            shown.write_all(b"\n")?;
+        let (mut tests, mut failures) = (Counts::default(), Vec::new());
+        for command in &mut self.commands {
+            command.env(figures::VARIABLE, &figures.0);
+            if !tests.of(command)? {
+                failures.push(format!("{command:?}"));
+            }
         }
-        let ended_well = program.wait()?.success();
         let figures = figures.end()?;
         Ok(Outcome {
             name: self.name,
-            alone: format!("{:?}", self.command),
-            passed: ended_well && (tests.passed > 0 || !figures.is_empty()),
+            passed: failures.is_empty() && (tests.passed > 0 || !figures.is_empty()),
+            failures,
             took: started.elapsed(),
             tests,
             figures,
@@ -169,14 +167,31 @@ impl Figures {
 
 /// How many tests ran, by what the test programs say at their end.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tests {
+struct Counts {
     passed: u64,
     failed: u64,
     /// Not run, since something that they need is absent.
     ignored: u64,
 }
 
-impl Tests {
+impl Counts {
+    /// Runs a program, shows what it prints, and adds its tests. Did it end well?
+    fn of(&mut self, command: &mut Command) -> Result<bool> {
+        let mut program = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        let output = program.stdout.take().context("its output is piped")?;
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line?;
+            self.add(&String::from_utf8_lossy(&line));
+            let mut shown = io::stdout().lock();
+            shown.write_all(&line)?;
+            shown.write_all(b"\n")?;
+        }
+        Ok(program.wait()?.success())
+    }
+
     /// Adds what a line of a test program's says, if it is its last one:
     /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn add(&mut self, line: &str) {
@@ -255,7 +270,7 @@ mod tests {
 
     #[test]
     fn tests_are_counted_over_programs() {
-        let mut tests = Tests::default();
+        let mut tests = Counts::default();
         for line in [
             "running 3 tests",
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s",
@@ -263,7 +278,7 @@ mod tests {
         ] {
             tests.add(line);
         }
-        let expected = Tests {
+        let expected = Counts {
             passed: 4,
             failed: 2,
             ignored: 1,
@@ -280,10 +295,10 @@ mod tests {
         };
         let outcome = |name, passed, ignored| Outcome {
             name,
-            alone: String::new(),
+            failures: Vec::new(),
             passed,
             took: Duration::from_secs(3),
-            tests: Tests {
+            tests: Counts {
                 passed: 4,
                 failed: u64::from(!passed),
                 ignored,

@@ -27,6 +27,8 @@ pub(crate) struct Patch {
 pub(super) enum Needs {
     Nothing,
     Race,
+    /// Of what two processors see, which seldom happens and which loom explores.
+    Ordering,
     Fault,
     HostileInput,
     /// It may never show in what the driver does.
@@ -38,6 +40,7 @@ impl fmt::Display for Needs {
         f.write_str(match self {
             Self::Nothing => "nothing",
             Self::Race => "a race",
+            Self::Ordering => "an ordering",
             Self::Fault => "a fault",
             Self::HostileInput => "hostile input",
             Self::LookAtTheFile => "a look at the file",
@@ -46,9 +49,10 @@ impl fmt::Display for Needs {
 }
 
 impl Needs {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Nothing,
         Self::Race,
+        Self::Ordering,
         Self::Fault,
         Self::HostileInput,
         Self::LookAtTheFile,

@@ -16,13 +16,9 @@ use super::patch::{Needs, Patch};
 use super::tree::Image;
 use crate::{
     check::Lab,
-    command::{self, TestProgram},
+    command::TestProgram,
+    programs::{self, Tests},
 };
-
-/// What tests the driver: end to end, with hostile programs, and as a file.
-const PACKAGES: [&str; 3] = ["ntwatch-tests", "ntwatch-fuzz", "ntwatch-wdk-check"];
-/// Where the last is.
-const PROOFS: &str = "lab/wdk/check";
 
 /// They are about the client and about what was recorded elsewhere.
 const LEFT_OUT: [&str; 3] = ["bad_input", "command_line", "recordings"];
@@ -32,6 +28,8 @@ const LONG: [&str; 6] = ["mapped", "reload", "storm", "faults", "fuzz", "stress"
 
 /// A program hangs that takes so much longer than with the driver as it is.
 const LONGER: u32 = 5;
+/// One of which it is not known how long it takes.
+const NO_HANG: Duration = Duration::from_secs(600);
 /// Even one that took no time.
 const AT_LEAST: Duration = Duration::from_secs(15);
 
@@ -66,12 +64,9 @@ impl fmt::Display for Catch {
 impl Suite {
     /// Builds the programs.
     pub(super) fn build(lab: &Lab, control: Image) -> Result<Self> {
-        let mut cargo = lab.cargo("test");
-        cargo.arg("--no-run");
-        cargo.args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+        let programs = Tests::build(lab)?.of_the_driver().into_iter();
         let paths = &lab.paths;
         let lab = fs::read_to_string(paths).with_context(|| paths.display().to_string())?;
-        let programs = command::build(&mut cargo)?.tests().into_iter();
         let programs = programs.filter(|test| !LEFT_OUT.contains(&test.name.as_str()));
         let programs = programs.map(|test| Program { test, took: None });
         Ok(Self {
@@ -97,6 +92,19 @@ impl Suite {
         Ok(None)
     }
 
+    /// Runs these until a test fails, each for as long as it may take.
+    pub(super) fn explore(&self, programs: Vec<TestProgram>) -> Result<Option<Catch>> {
+        let lab = self.lab_with(&self.control)?;
+        for test in programs {
+            let program = Program { test, took: None };
+            if let Some(failure) = program.run(&lab, NO_HANG)? {
+                let program = program.test.name;
+                return Ok(Some(Catch { program, failure }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The file that names a driver to the tests. It lies beside the driver, and so does the library
     /// that `nthost serve` looks for there.
     fn lab_with(&self, driver: &Image) -> Result<PathBuf> {
@@ -116,7 +124,7 @@ impl Program {
     /// the file is looked at last.
     fn turn(&self, needs: Needs) -> usize {
         let name = self.test.name.as_str();
-        let is_proof = self.test.directory.ends_with(PROOFS);
+        let is_proof = self.test.directory.ends_with(programs::PROOFS);
         match (needs, name) {
             (Needs::Race, "falling_asleep" | "places" | "under_way") => 0,
             (Needs::Race, "stress") => 1,
@@ -135,7 +143,6 @@ impl Program {
     /// Runs it with the driver as it is, if that was not done yet. It has to pass, and what it takes
     /// is what it may take a multiple of.
     fn control(&mut self, lab: &Path) -> Result<Duration> {
-        const NO_HANG: Duration = Duration::from_secs(600);
         if let Some(took) = self.took {
             return Ok(took);
         }

@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::patch::Patch;
-use crate::command::{cargo, output, workspace};
+use crate::{
+    check::loom,
+    command::{self, TestProgram, cargo, output, workspace},
+};
 
 /// The copy. It keeps its target directory from run to run.
 pub(super) struct Tree {
@@ -47,6 +50,17 @@ impl Tree {
             bail!("{} changes nothing in the driver", patch.path.display());
         }
         Ok(mutant)
+    }
+
+    /// The programs in which loom explores what is lock-free, with a bug or as it is.
+    pub(super) fn orderings(&self, patch: Option<&Patch>) -> Result<Vec<TestProgram>> {
+        self.follow()?;
+        if let Some(patch) = patch {
+            self.apply(patch)?;
+        }
+        let mut loom = loom();
+        let built = command::build(loom.arg("--no-run").current_dir(&self.root))?;
+        Ok(built.tests())
     }
 
     /// The driver, with a bug or as it is.

@@ -1,0 +1,100 @@
+//! The programs of tests, built together once, and which of them belong to what.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::Result;
+
+use crate::{
+    check::Lab,
+    command::{self, TestProgram, workspace},
+};
+
+/// Where those are that drive machines.
+const MACHINES: &str = "tests";
+/// Of those, the ones that are checks of their own, and not of the suite.
+const CHECKS: &[&str] = &["faults", "stress"];
+/// Where the hostile inputs are.
+const FUZZ: &str = "fuzz";
+/// Where files are proved to be as they should.
+pub(crate) const PROOFS: &str = "lab/wdk/check";
+
+/// All of them.
+pub(crate) struct Tests {
+    programs: Vec<TestProgram>,
+    /// The file that says where the lab is.
+    lab: PathBuf,
+}
+
+impl Tests {
+    pub(crate) fn build(lab: &Lab) -> Result<Self> {
+        let built = command::build(lab.tests().arg("--no-run"))?;
+        Ok(Self {
+            programs: built.tests(),
+            lab: lab.paths.clone(),
+        })
+    }
+
+    /// The programs that are in no check of [`crate::verify`] besides.
+    pub(crate) fn alone(&self) -> impl Iterator<Item = Command> {
+        self.which(|program| {
+            let is_check = [FUZZ, PROOFS].iter().any(|room| program.is_in(room));
+            !is_check && !program.is_check()
+        })
+    }
+
+    /// The tests within nthost.
+    pub(crate) fn of_nthost(&self) -> Vec<Command> {
+        let within = |program: &TestProgram| program.within && program.is_in("lab/nthost");
+        self.which(within).collect()
+    }
+
+    /// All that drive a machine but those that are checks of their own.
+    pub(crate) fn suite(&self) -> Vec<Command> {
+        let in_suite = |program: &TestProgram| program.is_in(MACHINES) && !program.is_check();
+        self.which(in_suite).collect()
+    }
+
+    /// The check of this name, of those that drive a machine.
+    pub(crate) fn check(&self, name: &str) -> Vec<Command> {
+        let is_it = |program: &TestProgram| program.is_in(MACHINES) && program.name == name;
+        self.which(is_it).collect()
+    }
+
+    pub(crate) fn hostile_input(&self) -> Vec<Command> {
+        self.which(|program| program.is_in(FUZZ)).collect()
+    }
+
+    pub(crate) fn proofs(&self) -> Vec<Command> {
+        self.which(|program| program.is_in(PROOFS)).collect()
+    }
+
+    /// The programs that planted bugs have to pass.
+    pub(crate) fn of_the_driver(&self) -> Vec<TestProgram> {
+        let rooms = [MACHINES, FUZZ, PROOFS];
+        let programs = self.programs.iter();
+        let programs = programs.filter(|p| !p.within && rooms.iter().any(|room| p.is_in(room)));
+        programs.cloned().collect()
+    }
+
+    fn which(&self, is_meant: impl Fn(&TestProgram) -> bool) -> impl Iterator<Item = Command> {
+        let programs = self.programs.iter();
+        programs
+            .filter(move |program| is_meant(program))
+            .map(|program| {
+                let mut command = Command::new(&program.path);
+                command.current_dir(&program.directory);
+                command.env("NTWATCH_LAB", &self.lab);
+                command
+            })
+    }
+}
+
+impl TestProgram {
+    fn is_in(&self, room: &str) -> bool {
+        self.directory == workspace().join(room)
+    }
+
+    fn is_check(&self) -> bool {
+        self.is_in(MACHINES) && CHECKS.contains(&self.name.as_str())
+    }
+}
