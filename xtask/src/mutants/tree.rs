@@ -13,6 +13,7 @@ use super::patch::Patch;
 use crate::{
     check::loom,
     command::{self, TestProgram, cargo, output, workspace},
+    pe,
 };
 
 /// The copy. It keeps its target directory from run to run.
@@ -35,11 +36,11 @@ impl Image {
 }
 
 impl Tree {
-    pub(super) fn in_directory(directory: &Path) -> Self {
-        Self {
-            directory: directory.to_owned(),
-            root: directory.join("tree"),
-        }
+    /// The first copy, or another one.
+    pub(super) fn nth(nth: usize) -> Self {
+        let directory = pe::lab().join("mutants");
+        let root = directory.join(format!("tree-{nth}"));
+        Self { directory, root }
     }
 
     /// The driver with a bug, in a directory with the bug's name. One that is the same as without
