@@ -1,10 +1,14 @@
 //! Events as lines of text, for other tools.
 
 mod csv;
+mod guid;
 mod jsonl;
+mod memory;
+mod sysmon;
 
 pub use csv::Csv;
 pub use jsonl::JsonLines;
+pub use sysmon::Sysmon;
 
 use crate::event::Event;
 

@@ -1,5 +1,6 @@
 //! How `ntwatch` fails: the exit codes, and the one place that prints errors.
 
+use crate::cli::Shape;
 use ntwatch_client::Error;
 use std::io;
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Ctrl+C cannot be caught.
     Signals(ctrlc::Error),
+    /// `--fields` for a format whose fields are not ntwatch's.
+    Fields(Shape),
 }
 
 impl From<Error> for Failure {
@@ -48,6 +51,13 @@ impl Failure {
             Self::Signals(error) => {
                 eprintln!("ntwatch: cannot wait for Ctrl+C: {error}");
                 FAILED
+            }
+            Self::Fields(shape) => {
+                eprintln!(
+                    "ntwatch: --fields names facts of ntwatch's, and `{shape}` has fields of its \
+                     own; use it with pretty, jsonl or csv"
+                );
+                USAGE
             }
             Self::Client(error) => {
                 eprint!("ntwatch: {error}");

@@ -4,7 +4,7 @@ use crate::cli::{OutputOptions, Shape};
 use crate::output::Output;
 use crate::pretty::{Columns, Pretty};
 use ntwatch_client::Event;
-use ntwatch_client::format::{Csv, JsonLines, Lines};
+use ntwatch_client::format::{Csv, JsonLines, Lines, Sysmon};
 use std::io::{self, Write};
 
 /// Writes events.
@@ -27,6 +27,7 @@ impl Printer {
             (Shape::Jsonl, false) => Box::new(JsonLines::with_fields(fields())),
             (Shape::Csv, true) => Box::new(Csv::default()),
             (Shape::Csv, false) => Box::new(Csv::with_fields(fields())),
+            (Shape::Sysmon, _) => Box::new(Sysmon::default()),
         };
         let mut text = Vec::new();
         lines.header(&mut text);

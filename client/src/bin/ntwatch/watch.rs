@@ -32,6 +32,7 @@ impl Sink for Printer {
 
 /// `ntwatch watch`.
 pub(crate) fn run(device: &str, options: &WatchOptions) -> Result<ExitCode, Failure> {
+    options.output.check()?;
     let driver = Driver::open(device)?;
     let mut printer = Printer::new(&options.output)?;
     follow(driver, &options.session, &mut printer)

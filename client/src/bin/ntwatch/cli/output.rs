@@ -1,7 +1,10 @@
 //! The words for how events are shown.
 
+use crate::failure::Failure;
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use ntwatch_client::Field;
+use std::fmt;
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputOptions {
@@ -19,6 +22,20 @@ pub(crate) struct OutputOptions {
     pub(crate) wide: bool,
 }
 
+impl OutputOptions {
+    /// Fails if fields were chosen for a shape that has its own.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let has_own = match self.format {
+            Shape::Pretty | Shape::Jsonl | Shape::Csv => false,
+            Shape::Sysmon => true,
+        };
+        match has_own && !self.fields.is_empty() {
+            true => Err(Failure::Fields(self.format)),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The shapes of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shape {
@@ -29,6 +46,8 @@ pub(crate) enum Shape {
     Jsonl,
     /// Comma-separated values, with a header.
     Csv,
+    /// Sysmon's events, as flat JSON.
+    Sysmon,
 }
 
 fn field(name: &str) -> Result<&'static Field, String> {
@@ -44,4 +63,12 @@ fn field(name: &str) -> Result<&'static Field, String> {
             false => format!("no event has such a fact; there is {}", like.join(", ")),
         }
     })
+}
+
+impl fmt::Display for Shape {
+    /// As on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", PossibleValue::get_name))
+    }
 }

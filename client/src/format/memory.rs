@@ -1,0 +1,96 @@
+//! What lines repeat that their event does not tell: whose stream it is, and what the starts of
+//! processes told.
+
+use super::guid::{Guid, Machine};
+use crate::event::{
+    Body, Event, ExitedProcess, Hex, Process, ProcessRef, SessionInfo, Target, ThreadRef,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a stream has told so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    pub(super) session: Option<SessionInfo>,
+    machine: Machine,
+    /// The newest bearer of each pid. Windows gives a pid again soon after its bearer is gone, so
+    /// this grows no larger than the most that ran at once.
+    known: HashMap<u32, Known>,
+}
+
+/// What the start of a process told.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    key: Hex,
+    /// With spaces between the arguments, for WSL too.
+    pub(super) command_line: Option<String>,
+    pub(super) user: Option<Arc<str>>,
+}
+
+/// A process that has a part in an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Party<'e> {
+    pub(super) pid: u32,
+    pub(super) key: Option<Hex>,
+    pub(super) image: Option<&'e str>,
+}
+
+impl Memory {
+    pub(super) fn learn(&mut self, event: &Event) {
+        match &event.body {
+            Body::Session { session } => {
+                self.machine = Machine::named(&session.host);
+                self.session = Some(session.clone());
+            }
+            Body::ProcessRunning(start) | Body::ProcessStart(start) => {
+                let process = &start.process;
+                let known = Known {
+                    key: process.key,
+                    command_line: process.command_line.as_deref().map(spaced),
+                    user: process.user.clone(),
+                };
+                self.known.insert(process.pid, known);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is known of a process beyond what the event says of it.
+    pub(super) fn known(&self, party: &Party<'_>) -> Option<&Known> {
+        let known = self.known.get(&party.pid);
+        known.filter(|known| Some(known.key) == party.key)
+    }
+
+    /// The name of a process that no other bears, on whichever machine.
+    pub(super) fn guid(&self, party: &Party<'_>) -> Option<String> {
+        let guid = |key| Guid::new(self.machine, party.pid, key).to_string();
+        party.key.map(guid)
+    }
+}
+
+/// A command line as people read it: for WSL each argument ends with a NUL.
+fn spaced(command_line: &str) -> String {
+    command_line.trim_end_matches('\0').replace('\0', " ")
+}
+
+macro_rules! parties {
+    ($($type:ty, $process:ident => $key:expr;)*) => {
+        $(impl<'e> From<&'e $type> for Party<'e> {
+            fn from($process: &'e $type) -> Self {
+                Self {
+                    pid: $process.pid,
+                    key: $key,
+                    image: $process.image.as_deref(),
+                }
+            }
+        })*
+    };
+}
+
+parties! {
+    Process, process => Some(process.key);
+    ExitedProcess, process => Some(process.key);
+    ProcessRef, process => process.key;
+    ThreadRef, thread => thread.key;
+    Target, target => target.key;
+}
