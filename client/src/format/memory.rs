@@ -5,6 +5,7 @@ use super::guid::{Guid, Machine};
 use crate::event::{
     Body, Event, ExitedProcess, Hex, Process, ProcessRef, SessionInfo, Target, ThreadRef,
 };
+use crate::time::Time;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(super) struct Memory {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     key: Hex,
+    pub(super) create_time: Option<Time>,
     /// With spaces between the arguments, for WSL too.
     pub(super) command_line: Option<String>,
     pub(super) user: Option<Arc<str>>,
@@ -46,6 +48,7 @@ impl Memory {
                 let process = &start.process;
                 let known = Known {
                     key: process.key,
+                    create_time: process.create_time,
                     command_line: process.command_line.as_deref().map(spaced),
                     user: process.user.clone(),
                 };

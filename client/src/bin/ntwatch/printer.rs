@@ -4,6 +4,7 @@ use crate::cli::{OutputOptions, Shape};
 use crate::output::Output;
 use crate::pretty::{Columns, Pretty};
 use ntwatch_client::Event;
+use ntwatch_client::format::{Csv, Ecs, JsonLines, Lines, Ocsf};
 use ntwatch_client::format::{Csv, JsonLines, Lines, Sysmon};
 use std::io::{self, Write};
 
@@ -27,6 +28,8 @@ impl Printer {
             (Shape::Jsonl, false) => Box::new(JsonLines::with_fields(fields())),
             (Shape::Csv, true) => Box::new(Csv::default()),
             (Shape::Csv, false) => Box::new(Csv::with_fields(fields())),
+            (Shape::Ecs, _) => Box::new(Ecs::default()),
+            (Shape::Ocsf, _) => Box::new(Ocsf::default()),
             (Shape::Sysmon, _) => Box::new(Sysmon::default()),
         };
         let mut text = Vec::new();

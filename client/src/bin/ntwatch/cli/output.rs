@@ -46,6 +46,10 @@ pub(crate) enum Shape {
     Jsonl,
     /// Comma-separated values, with a header.
     Csv,
+    /// Elastic Common Schema, a JSON object a line.
+    Ecs,
+    /// Open Cybersecurity Schema Framework, a JSON object a line.
+    Ocsf,
     /// Sysmon's events, as flat JSON.
     Sysmon,
 }
