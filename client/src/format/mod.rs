@@ -8,9 +8,6 @@ mod memory;
 mod object;
 mod ocsf;
 mod parts;
-mod guid;
-mod jsonl;
-mod memory;
 mod sysmon;
 
 pub use csv::Csv;

@@ -4,8 +4,7 @@ use crate::cli::{OutputOptions, Shape};
 use crate::output::Output;
 use crate::pretty::{Columns, Pretty};
 use ntwatch_client::Event;
-use ntwatch_client::format::{Csv, Ecs, JsonLines, Lines, Ocsf};
-use ntwatch_client::format::{Csv, JsonLines, Lines, Sysmon};
+use ntwatch_client::format::{Csv, Ecs, JsonLines, Lines, Ocsf, Sysmon};
 use std::io::{self, Write};
 
 /// Writes events.

@@ -27,7 +27,7 @@ impl OutputOptions {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let has_own = match self.format {
             Shape::Pretty | Shape::Jsonl | Shape::Csv => false,
-            Shape::Sysmon => true,
+            Shape::Ecs | Shape::Ocsf | Shape::Sysmon => true,
         };
         match has_own && !self.fields.is_empty() {
             true => Err(Failure::Fields(self.format)),
