@@ -1,5 +1,7 @@
 //! The way to the driver, and to what Windows tells besides.
 
+#[cfg(any(windows, test))]
+mod file_name;
 #[cfg(unix)]
 pub mod lab;
 #[allow(unsafe_code)]
@@ -16,6 +18,7 @@ use crate::time::Time;
 use crate::volumes::Volume;
 use mapping::{Mapping, Unmappable};
 use std::io;
+use std::path::PathBuf;
 
 /// One open handle of the device: one session. Its requests may be made from several threads at
 /// once; dropping it closes the handle.
@@ -79,6 +82,14 @@ pub trait Transport: Send + Sync {
 
     /// `DOMAIN\name` for a binary SID, if an account bears it.
     fn account(&self, sid: &[u8]) -> Option<String>;
+
+    /// Where this process finds a file of the machine, by its path as events have it: a DOS path,
+    /// an NT path, or WSL's. `None` if that is no path of a file, or if no file of the machine is
+    /// within reach.
+    fn file(&self, path: &str) -> Option<PathBuf> {
+        let _ = path;
+        None
+    }
 }
 
 /// What a snapshot tells of a process. `None` is what Windows would not tell.

@@ -5,6 +5,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::event::{Counts, Event, Hex, SCHEMA, SessionInfo};
 use crate::filter::Filter;
+use crate::hash::{HashCounts, Hashing};
 use crate::join::Joiner;
 use crate::records::{End, Next, Patience, Records, Stopper};
 use crate::session::Session;
@@ -12,10 +13,14 @@ use crate::stats::Account;
 use ntwatch_protocol::ioctl::Stats;
 use ntwatch_protocol::reader::Record;
 use ntwatch_protocol::record::Kind;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// When nothing came for so long, the start of a process that runs already will not come.
 const SILENCE: Duration = Duration::from_millis(100);
+
+/// How often a reader that waits for records looks whether a hash has come meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The events of one session, in the driver's order: an iterator that waits for the next one.
 /// It begins with [`crate::event::Body::Session`] and what runs already. An error is its last item,
@@ -25,6 +30,8 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// reading overlap, and what comes by the mapped ring is joined from where it lies.
 pub struct Watch {
     joiner: Joiner,
+    /// What events pass behind the joiner, if they are to have hashes.
+    hashing: Option<Hashing>,
     /// The kinds that come out, a mask of [`Kind::bit`].
     shown: u32,
     /// The kinds that the driver was asked for.
@@ -90,6 +97,7 @@ impl Watch {
         });
         Ok(Self {
             joiner,
+            hashing: None,
             shown,
             asked_for: resolved.mask(),
             at_start,
@@ -97,6 +105,28 @@ impl Watch {
             failure: None,
             records,
         })
+    }
+
+    /// Has events tell the SHA-256 of the files that they name: [`crate::event::Process::sha256`]
+    /// and [`crate::event::Image::sha256`]. They come as late as that takes, see [`crate::hash`].
+    #[must_use]
+    pub fn with_hashes(mut self) -> Self {
+        let transport = Arc::downgrade(self.driver().transport());
+        self.hashing = Some(Hashing::new(transport));
+        self
+    }
+
+    /// What became of the hashes, if events are to have them.
+    #[must_use]
+    pub fn hashes(&self) -> Option<&HashCounts> {
+        self.hashing.as_ref().map(Hashing::counts)
+    }
+
+    /// The events as a stream for async programs, read by a thread of its own.
+    #[cfg(feature = "stream")]
+    #[must_use]
+    pub fn into_stream(self) -> crate::stream::EventStream {
+        crate::stream::EventStream::of(self)
     }
 
     /// The handle that the session belongs to.
@@ -156,12 +186,30 @@ impl Watch {
     /// Would [`Iterator::next`] have to wait? A good moment to flush.
     #[must_use]
     pub fn is_caught_up(&mut self) -> bool {
-        while self.joiner.is_empty() && self.end().is_none() {
+        while !self.has_event() && self.end().is_none() {
             if !self.join_next(Patience::None) {
                 return true;
             }
         }
         false
+    }
+
+    /// Is there an event to be taken?
+    fn has_event(&mut self) -> bool {
+        let Some(hashing) = &mut self.hashing else {
+            return !self.joiner.is_empty();
+        };
+        while let Some(event) = self.joiner.next() {
+            hashing.put(event);
+        }
+        hashing.is_ready()
+    }
+
+    fn take_event(&mut self) -> Option<Event> {
+        match &mut self.hashing {
+            Some(hashing) => hashing.next(),
+            None => self.joiner.next(),
+        }
     }
 
     /// Joins the next record, or learns that there is none to come. `false` when patience ended
@@ -190,11 +238,21 @@ impl Iterator for Watch {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(event) = self.joiner.next() {
-                return Some(Ok(event));
+            if self.has_event() {
+                return self.take_event().map(Ok);
             }
+            let unhashed = self.hashing.as_ref().filter(|hashing| hashing.is_waiting());
             if self.end().is_some() {
-                return self.failure.take().map(Err);
+                let Some(hashing) = unhashed else {
+                    return self.failure.take().map(Err);
+                };
+                hashing.wait();
+                continue;
+            }
+            // Those that waited are read meanwhile: files are no reason to let the ring fill.
+            if unhashed.is_some() {
+                self.join_next(Patience::Time(LOOK));
+                continue;
             }
             let patience = match self.joiner.has_newcomers() {
                 true => Patience::Time(SILENCE),

@@ -16,7 +16,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -242,6 +242,15 @@ impl Transport for Lab {
             Ok(Answer::Account(account)) => account,
             _ => None,
         }
+    }
+
+    /// A live machine is this one, whose root is its drive C.
+    fn file(&self, path: &str) -> Option<PathBuf> {
+        if path.starts_with('/') {
+            return Some(path.into());
+        }
+        let below_root = path.strip_prefix(r"C:\")?;
+        Some(Path::new("/").join(below_root.replace('\\', "/")))
     }
 }
 

@@ -11,6 +11,7 @@ use ntwatch_client::transport::{Fault, Host, RunningProcess, Transport};
 use ntwatch_client::volumes::Volume;
 use ntwatch_client::{Driver, Error, Event, Filter, Watch};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub(crate) struct Fake {
     pub(crate) asked: Vec<RunningProcess>,
     /// The pids that were asked about.
     pub(crate) questions: Mutex<Vec<u32>>,
+    /// Where the files of its drive C are.
+    pub(crate) drive: Option<PathBuf>,
+    /// Nobody finds a file while somebody holds it.
+    pub(crate) door: Arc<Mutex<()>>,
     /// Its ring, for who maps it; without one it is a driver that does not know how.
     grants: Mutex<Option<(Shared, Box<dyn Wake>)>>,
     /// The driver's side of that.
@@ -38,6 +43,8 @@ impl Fake {
             after: vec![running(4, 1, "System")],
             asked: Vec::new(),
             questions: Mutex::default(),
+            drive: None,
+            door: Arc::default(),
             grants: Mutex::default(),
             ring: None,
             bell: Arc::default(),
@@ -236,5 +243,11 @@ impl Transport for Fake {
 
     fn account(&self, sid: &[u8]) -> Option<String> {
         (sid.last() == Some(&0)).then(|| r"NT AUTHORITY\SYSTEM".into())
+    }
+
+    fn file(&self, path: &str) -> Option<PathBuf> {
+        drop(self.door.lock());
+        let name = path.strip_prefix(r"C:\")?;
+        Some(self.drive.as_ref()?.join(name))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::pretty::ByKind;
 use ntwatch_client::event::Counts;
+use ntwatch_client::hash::HashCounts;
 use ntwatch_client::protocol::ioctl::Stats;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::stats::Account;
@@ -20,6 +21,7 @@ pub(crate) struct Summary {
     shut_down: bool,
     received: Counts,
     transport: String,
+    hashes: Option<HashCounts>,
     /// Events that this session should have had and has not.
     pub(crate) lost: u64,
     stats: Result<Stats, Error>,
@@ -40,6 +42,7 @@ impl Summary {
             shut_down: watch.end() == Some(End::DriverShutdown),
             received: *watch.received(),
             transport: watch.route().to_string(),
+            hashes: watch.hashes().copied(),
             lost: watch.lost(stats.as_ref().ok()),
             stats,
         }
@@ -68,6 +71,17 @@ impl fmt::Display for Summary {
             write!(f, "; the driver is shutting down")?;
         }
         writeln!(f, "\ntransport: {}", self.transport)?;
+        if let Some(HashCounts {
+            found,
+            unreadable,
+            late,
+        }) = self.hashes
+        {
+            writeln!(
+                f,
+                "hashes: {found} found, {unreadable} not readable, {late} late"
+            )?;
+        }
         let stats = match &self.stats {
             Ok(stats) => stats,
             Err(error) => return writeln!(f, "no account of them: {error}"),

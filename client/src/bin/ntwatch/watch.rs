@@ -45,6 +45,9 @@ pub(crate) fn follow(
     sink: &mut impl Sink,
 ) -> Result<ExitCode, Failure> {
     let mut watch = driver.watch_by(&options.filter(), options.delivery())?;
+    if options.hash.is_some() {
+        watch = watch.with_hashes();
+    }
     let began = Instant::now();
     stop_on_signal(watch.stopper())?;
     if let Some(time) = options.time {

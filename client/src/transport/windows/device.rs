@@ -2,6 +2,7 @@
 
 use super::event::{self, Reset, Stop};
 use super::{machine, privilege, process, ring};
+use crate::transport::file_name::file_name;
 use crate::transport::mapping::{Mapping, Unmappable};
 use crate::transport::win32::fault;
 use crate::transport::{Fault, Host, RunningProcess, Transport};
@@ -9,6 +10,7 @@ use crate::volumes::Volume;
 use ntwatch_protocol::ioctl::READ_EVENTS;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::path::PathBuf;
 use std::ptr::null;
 use std::sync::Arc;
 use windows_sys::Win32::Foundation::{
@@ -167,6 +169,10 @@ impl Transport for Device {
 
     fn account(&self, sid: &[u8]) -> Option<String> {
         machine::account(sid)
+    }
+
+    fn file(&self, path: &str) -> Option<PathBuf> {
+        file_name(path).map(PathBuf::from)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Transport;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, value_parser};
+use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::rights::UnknownRight;
 use ntwatch_client::{Delivery, Filter, Rights, Select};
@@ -53,6 +53,11 @@ pub(crate) struct SessionOptions {
     #[arg(long)]
     user_images: bool,
 
+    /// Tell the hashes of the files that are run and mapped, as `process.sha256` and
+    /// `image.sha256`. Events that name a file wait for its hash, for two seconds at most.
+    #[arg(long, value_enum, value_name = "HASH")]
+    pub(crate) hash: Option<Hash>,
+
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
@@ -82,6 +87,13 @@ pub(crate) struct SessionOptions {
     /// End with exit code 4 if any event was lost.
     #[arg(long)]
     pub(crate) fail_on_loss: bool,
+}
+
+/// What `--hash` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hash {
+    /// SHA-256.
+    Sha256,
 }
 
 impl SessionOptions {

@@ -64,6 +64,7 @@ impl<'a> Row<'a> {
             Some(line) => detail.push_str(line),
             None => detail.push_str(process.image.as_deref().unwrap_or("?")),
         }
+        hash(&mut detail, process.sha256.as_deref());
         Self {
             word,
             style,
@@ -145,6 +146,7 @@ impl<'a> Row<'a> {
         if let Some(Hex(size)) = image.size {
             let _ = write!(detail, " {} KiB", size.div_ceil(1024));
         }
+        hash(&mut detail, image.sha256.as_deref());
         let process = load.process.as_ref();
         Self {
             word: "image",
@@ -202,6 +204,12 @@ impl<'a> Row<'a> {
 
 fn name(image: Option<&str>) -> &str {
     image.map_or("?", file_name)
+}
+
+fn hash(detail: &mut String, sha256: Option<&str>) {
+    if let Some(sha256) = sha256 {
+        let _ = write!(detail, " sha256:{sha256}");
+    }
 }
 
 /// `lsass.exe:672`
