@@ -2,6 +2,7 @@
 
 mod cli;
 mod failure;
+mod manual;
 mod output;
 mod pretty;
 mod printer;
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
         Command::Stats(options) => stats(&cli.device, options),
         Command::Status => status(&cli.device),
         Command::Protect(command) => protect::run(&cli.device, command),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command } => manual::page(command),
     };
     done.unwrap_or_else(|failure| failure.report())
 }

@@ -51,9 +51,9 @@ impl Write for Output {
 }
 
 /// Prints all that a command has to say.
-pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(text.as_ref())?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -155,7 +155,7 @@ fn remove(driver: &Driver, pid: u32) -> Result<ExitCode, Failure> {
     let rule = rule.ok_or(Error::NoRule { pid })?.rule;
     driver.unprotect(rule.pid, rule.key)?;
     let name = name(driver, &rule)?;
-    output::print(&format!("{name} is no longer protected.\n"))
+    output::print(format!("{name} is no longer protected.\n"))
 }
 
 /// `C:\Windows\System32\lsass.exe (672)`

@@ -1,5 +1,6 @@
 //! The words that `ntwatch` understands.
 
+mod examples;
 mod output;
 mod protect;
 mod session;
@@ -9,15 +10,12 @@ pub(crate) use protect::{AddOptions, ProtectCommand};
 pub(crate) use session::SessionOptions;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use ntwatch_client::{DEFAULT_DEVICE, Way};
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
-refused, 4 events were lost (with --fail-on-loss).";
 
 /// Shows, live and without losing count, what every process on a Windows machine does.
 #[derive(Debug, Parser)]
-#[command(name = "ntwatch", version, after_help = EXIT_CODES)]
+#[command(name = "ntwatch", version, after_long_help = examples::NTWATCH)]
 pub(crate) struct Cli {
     /// The driver's device; `unix:PATH` is a machine of the lab.
     #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_DEVICE)]
@@ -32,14 +30,30 @@ pub(crate) enum Command {
     /// Shows events as they happen, after the processes that run already.
     ///
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
+    #[command(after_long_help = examples::WATCH)]
     Watch(WatchOptions),
     /// Shows what became of the events since the driver was loaded, by kind.
+    #[command(after_long_help = examples::STATS)]
     Stats(StatsOptions),
     /// Says whether the driver is there, and which one.
+    #[command(after_long_help = examples::STATUS)]
     Status,
     /// Keeps rights to a process from all others: their handles are made without them.
     #[command(subcommand)]
     Protect(ProtectCommand),
+    /// Prints what has a shell complete `ntwatch`'s words.
+    #[command(after_long_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Prints a page of the manual, in roff.
+    #[command(after_long_help = examples::MAN)]
+    Man {
+        /// The command that it is about, such as `watch` or `protect add`; `ntwatch` itself if none
+        /// is named.
+        command: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]

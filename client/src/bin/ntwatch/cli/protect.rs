@@ -1,6 +1,6 @@
 //! The words of `ntwatch protect`.
 
-use super::Format;
+use super::{Format, examples};
 use clap::{Args, Subcommand};
 use ntwatch_client::Rights;
 use ntwatch_client::error::RuleError;
@@ -14,10 +14,13 @@ pub(crate) enum ProtectCommand {
     /// Nobody but the process itself and the kernel gets a handle with the denied rights. Handles
     /// from before keep theirs. The rule ends with this command (Ctrl+C, or --for), when the
     /// process exits, and by `ntwatch protect remove`.
+    #[command(after_long_help = examples::PROTECT_ADD)]
     Add(AddOptions),
     /// Shows which processes are protected.
+    #[command(after_long_help = examples::PROTECT_LIST)]
     List(ListOptions),
     /// Ends the protection of a process, whoever began it.
+    #[command(after_long_help = examples::PROTECT_REMOVE)]
     Remove {
         /// The protected process.
         pid: u32,
