@@ -48,6 +48,7 @@
 //! - [`Rule`] keeps rights to a process from others, as long as its [`Driver`] is open.
 //! - [`event`] has the events, [`field`] the names of their facts, [`format`](mod@format) turns
 //!   them into lines for other tools.
+//! - `recording` has files of events, written and read (feature `recording`).
 //! - [`stats::Account`] says what became of the events that the driver saw.
 //! - [`transport::Transport`] is the way to the driver: Windows' own, or a lab's on Unix.
 //!
@@ -71,6 +72,8 @@ mod join;
 mod modules;
 mod names;
 pub mod protect;
+#[cfg(feature = "recording")]
+pub mod recording;
 pub mod records;
 pub mod rights;
 mod session;

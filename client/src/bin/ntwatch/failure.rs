@@ -2,6 +2,8 @@
 
 use crate::cli::Shape;
 use ntwatch_client::Error;
+use ntwatch_client::recording::RecordingError;
+use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
@@ -16,6 +18,10 @@ const NO_DRIVER: u8 = 3;
 pub(crate) enum Failure {
     /// The library says why.
     Client(Error),
+    /// A recording cannot be read or written.
+    Recording(RecordingError),
+    /// Ctrl+C came before the end.
+    Interrupted,
     /// Standard output cannot be written.
     Output(io::Error),
     /// Ctrl+C cannot be caught.
@@ -30,6 +36,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<RecordingError> for Failure {
+    fn from(error: RecordingError) -> Self {
+        Self::Recording(error)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
@@ -41,8 +53,27 @@ impl Failure {
     /// wanted.
     pub(crate) fn report(&self) -> ExitCode {
         let code = match self {
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Self::Output(error) | Self::Recording(RecordingError::Write { error, .. })
+                if error.kind() == io::ErrorKind::BrokenPipe =>
+            {
                 return ExitCode::SUCCESS;
+            }
+            Self::Recording(error) => {
+                let (remedy, code) = match error {
+                    RecordingError::Format { .. } => ("; name its format with --format", USAGE),
+                    RecordingError::Exists { .. } => ("; --force writes over it", FAILED),
+                    RecordingError::Unfinished { .. } => (
+                        "; `ntwatch convert` makes a whole recording of it, --force writes over it",
+                        FAILED,
+                    ),
+                    _ => ("", FAILED),
+                };
+                eprintln!("ntwatch: {error}{remedy}");
+                code
+            }
+            Self::Interrupted => {
+                eprintln!("ntwatch: interrupted; nothing is left of what was written");
+                FAILED
             }
             Self::Output(error) => {
                 eprintln!("ntwatch: cannot write to standard output: {error}");
@@ -74,4 +105,9 @@ impl Failure {
         };
         ExitCode::from(code)
     }
+}
+
+/// Says what is wrong and keeps nothing from being done.
+pub(crate) fn warn(what: impl Display) {
+    eprintln!("ntwatch: {what}");
 }

@@ -1,13 +1,17 @@
 //! `ntwatch`: live process events of a Windows machine, on the command line.
 
 mod cli;
+mod convert;
 mod failure;
 mod manual;
 mod output;
 mod pretty;
 mod printer;
+mod progress;
 mod protect;
+mod record;
 mod report;
+mod show;
 mod watch;
 
 use clap::Parser;
@@ -20,6 +24,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Watch(options) => watch::run(&cli.device, options),
+        Command::Record(options) => record::run(&cli.device, options),
+        Command::Show(options) => show::run(options),
+        Command::Convert(options) => convert::run(options),
         Command::Stats(options) => stats(&cli.device, options),
         Command::Status => status(&cli.device),
         Command::Protect(command) => protect::run(&cli.device, command),

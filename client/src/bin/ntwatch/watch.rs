@@ -18,6 +18,9 @@ pub(crate) trait Sink {
 
     /// No other event is there yet.
     fn caught_up(&mut self) -> Result<(), Failure>;
+
+    /// No other event will come; what is said next is the account of those that came.
+    fn ended(&mut self) -> Result<(), Failure>;
 }
 
 impl Sink for Printer {
@@ -26,6 +29,10 @@ impl Sink for Printer {
     }
 
     fn caught_up(&mut self) -> Result<(), Failure> {
+        Ok(self.flush()?)
+    }
+
+    fn ended(&mut self) -> Result<(), Failure> {
         Ok(self.flush()?)
     }
 }
@@ -60,6 +67,7 @@ pub(crate) fn follow(
         failure = failure.or(unshown.err());
     }
 
+    sink.ended()?;
     let stats = watch.driver().stats();
     let summary = report::Summary::new(&watch, passed_on, began.elapsed(), stats);
     eprint!("{summary}");
@@ -94,7 +102,6 @@ fn pass_on(
             None => break,
         }
     }
-    sink.caught_up()?;
     Ok((passed_on, failure))
 }
 

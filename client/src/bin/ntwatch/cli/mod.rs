@@ -3,10 +3,12 @@
 mod examples;
 mod output;
 mod protect;
+mod recording;
 mod session;
 
 pub(crate) use output::{OutputOptions, Shape};
 pub(crate) use protect::{AddOptions, ProtectCommand};
+pub(crate) use recording::{ConvertOptions, RecordOptions, ShowOptions};
 pub(crate) use session::SessionOptions;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,6 +34,14 @@ pub(crate) enum Command {
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
     #[command(after_long_help = examples::WATCH)]
     Watch(WatchOptions),
+    /// Records events in a file, as JSON Lines or comma-separated values.
+    ///
+    /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
+    Record(RecordOptions),
+    /// Shows what was recorded, in any shape that `watch` has.
+    Show(ShowOptions),
+    /// Makes a recording of another format of one, or one of many.
+    Convert(ConvertOptions),
     /// Shows what became of the events since the driver was loaded, by kind.
     #[command(after_long_help = examples::STATS)]
     Stats(StatsOptions),

@@ -147,7 +147,7 @@ fn access(words: &str) -> Result<Rights, UnknownRight> {
     })
 }
 
-fn kinds() -> impl TypedValueParser<Value = Kind> {
+pub(super) fn kinds() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::EVENTS.map(Kind::name)).try_map(|word| {
         let kind = Kind::EVENTS.into_iter().find(|kind| kind.name() == word);
         kind.ok_or("not a kind of event")

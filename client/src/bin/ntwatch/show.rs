@@ -1,0 +1,49 @@
+//! `ntwatch show`: recordings, as if they happened now.
+
+use crate::cli::ShowOptions;
+use crate::failure::{self, Failure};
+use crate::printer::Printer;
+use ntwatch_client::protocol::record::Kind;
+use ntwatch_client::recording::Recordings;
+use ntwatch_client::{Body, Event};
+use std::process::ExitCode;
+
+pub(crate) fn run(options: &ShowOptions) -> Result<ExitCode, Failure> {
+    let mut events = Recordings::open(&options.files, options.from)?;
+    let mut printer = Printer::new(&options.output)?;
+    let shown = show(&mut events, options, &mut printer);
+    // What came before something that is wrong is shown before it is said.
+    printer.flush()?;
+    shown?;
+    events.cut_off().iter().for_each(failure::warn);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    events: &mut Recordings,
+    options: &ShowOptions,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut shown = 0;
+    for event in events {
+        let event = event?;
+        if !is_among(&options.events, &event) {
+            continue;
+        }
+        printer.print(&event)?;
+        shown += u64::from(event.body.kind().is_some());
+        if options.count == Some(shown) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What a session that asked for these kinds would have been told.
+fn is_among(kinds: &[Kind], event: &Event) -> bool {
+    let kind = match &event.body {
+        Body::ProcessRunning(_) => Some(Kind::ProcessStart),
+        body => body.kind(),
+    };
+    kinds.is_empty() || kind.is_none_or(|kind| kinds.contains(&kind))
+}

@@ -1,0 +1,85 @@
+//! A file that bears another name until it is whole.
+
+use super::write::Out;
+use super::{GROWING, RecordingError};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that is being written.
+pub(super) struct Growing {
+    /// The name that it is to have.
+    path: PathBuf,
+    /// The name that it has.
+    now: PathBuf,
+}
+
+impl Growing {
+    /// Creates a file that will be called `path`, and only then takes the place of one of that name,
+    /// if it may `overwrite`. A device or a pipe of that name is written as it is; `-` is standard
+    /// output.
+    pub(super) fn create(path: &Path, overwrite: bool) -> Result<(Self, Out), RecordingError> {
+        if path == Path::new("-") {
+            let name = PathBuf::from("standard output");
+            let (path, now) = (name.clone(), name);
+            return Ok((Self { path, now }, Box::new(io::stdout())));
+        }
+        let cannot = |path: &Path, error: io::Error| RecordingError::Write {
+            path: path.into(),
+            error,
+        };
+        let there = fs::metadata(path).ok();
+        if there.as_ref().is_some_and(|data| data.is_dir()) {
+            return Err(cannot(path, io::ErrorKind::IsADirectory.into()));
+        }
+        let is_file = there.as_ref().is_none_or(|data| data.is_file());
+        if is_file && there.is_some() && !overwrite {
+            return Err(RecordingError::Exists { path: path.into() });
+        }
+        let now = match is_file {
+            true => path.with_added_extension(GROWING),
+            false => path.to_owned(),
+        };
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match (is_file, overwrite) {
+            (true, true) => options.create(true).truncate(true),
+            (true, false) => options.create_new(true),
+            (false, _) => &mut options,
+        };
+        match options.open(&now) {
+            Ok(file) => {
+                let path = path.to_owned();
+                Ok((Self { path, now }, Box::new(file)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(RecordingError::Unfinished { path: now })
+            }
+            Err(error) => Err(cannot(&now, error)),
+        }
+    }
+
+    /// The name that it has now.
+    pub(super) fn now(&self) -> &Path {
+        &self.now
+    }
+
+    /// It is whole.
+    pub(super) fn finish(self) -> Result<(), RecordingError> {
+        if self.now == self.path {
+            return Ok(());
+        }
+        fs::rename(&self.now, &self.path).map_err(|error| RecordingError::Write {
+            path: self.path,
+            error,
+        })
+    }
+
+    /// It will not be.
+    pub(super) fn discard(self) {
+        if self.now != self.path {
+            // Whoever finds what is left knows by its name what it is.
+            let _ = fs::remove_file(self.now);
+        }
+    }
+}

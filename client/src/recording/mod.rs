@@ -1,0 +1,90 @@
+//! Recordings: events in files, and back.
+//!
+//! ```no_run
+//! use ntwatch_client::recording::{Recordings, Rotation, Recorder, Format};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut whole = Recorder::create("day.parquet", Format::Parquet, Rotation::default(), false)?;
+//! for event in Recordings::open(&["morning.jsonl", "evening.csv"], None)? {
+//!     whole.write(&event?)?;
+//! }
+//! whole.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All formats have all facts: an event that was written in one and read again is the same line of
+//! JSON ([`Event`](crate::Event) serialises to it).
+//!
+//! A file under its own name is whole. While it grows it bears [`GROWING`] behind the name, and so
+//! it stays if its writer is killed: whatever was written of it can be read.
+
+mod csv;
+mod cut_off;
+mod error;
+mod facts;
+mod file;
+mod jsonl;
+mod read;
+mod recorder;
+mod several;
+mod write;
+
+pub use cut_off::CutOff;
+pub use error::{Place, RecordingError};
+pub use read::Recording;
+pub use recorder::{Recorder, Rotation};
+pub use several::Recordings;
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// What the name of a file ends in while it grows: `day.jsonl.growing`.
+pub const GROWING: &str = "growing";
+
+/// The formats of recordings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON Lines, schema 1.
+    Jsonl,
+    /// Comma-separated values, a column for each fact.
+    Csv,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Jsonl, Self::Csv];
+
+    /// What the names of such files end in.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// The format of a file, by its name.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let path = match path.extension() {
+            Some(end) if end == GROWING => Path::new(path.file_stem()?),
+            _ => path,
+        };
+        let extension = path.extension().and_then(OsStr::to_str)?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.extension().eq_ignore_ascii_case(extension))
+    }
+
+    /// As it was `chosen`, or by the file's name. What goes through a pipe, `-`, is JSON Lines.
+    ///
+    /// # Errors
+    /// [`RecordingError::Format`], when it is neither.
+    pub fn choose(path: &Path, chosen: Option<Self>) -> Result<Self, RecordingError> {
+        let piped = || (path == Path::new("-")).then_some(Self::Jsonl);
+        chosen
+            .or_else(piped)
+            .or_else(|| Self::of(path))
+            .ok_or_else(|| RecordingError::Format { path: path.into() })
+    }
+}

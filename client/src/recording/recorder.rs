@@ -1,0 +1,181 @@
+//! Recordings, written.
+
+use super::file::Growing;
+use super::write::Writer;
+use super::{Format, RecordingError};
+use crate::event::{Body, Event};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Writes events to a file, or to one after the other.
+///
+/// Dropped before it is finished, it leaves what it has written, under the name of a file that
+/// grows.
+pub struct Recorder {
+    path: PathBuf,
+    format: Format,
+    rotation: Rotation,
+    overwrite: bool,
+    /// The stream's first event, with which every part begins.
+    session: Option<Event>,
+    part: Part,
+    /// Of those that are whole.
+    parts: u32,
+    written: u64,
+}
+
+/// When to begin another file. By default never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// A part is whole when it is so old,
+    pub time: Option<Duration>,
+    /// or has so many bytes.
+    pub bytes: Option<u64>,
+}
+
+/// One file.
+struct Part {
+    file: Growing,
+    writer: Writer,
+    began: Instant,
+    is_empty: bool,
+}
+
+impl Recorder {
+    /// Creates a recording. With a rotation its parts are called `day-000001.jsonl` for
+    /// `day.jsonl`, and so on. A file of such a name is kept, unless it may `overwrite`. `-` is
+    /// standard output.
+    ///
+    /// # Errors
+    /// [`RecordingError::Write`], [`RecordingError::Exists`], [`RecordingError::Unfinished`].
+    pub fn create(
+        path: impl AsRef<Path>,
+        format: Format,
+        rotation: Rotation,
+        overwrite: bool,
+    ) -> Result<Self, RecordingError> {
+        let path = path.as_ref().to_owned();
+        let part = Part::create(&rotation.part(&path, 1), format, overwrite)?;
+        Ok(Self {
+            path,
+            format,
+            rotation,
+            overwrite,
+            session: None,
+            part,
+            parts: 0,
+            written: 0,
+        })
+    }
+
+    /// Adds an event.
+    ///
+    /// # Errors
+    /// [`RecordingError::Write`], and when another part is begun those of [`Self::create`].
+    pub fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
+        if self.rotation.is_over(&self.part) {
+            self.rotate()?;
+        }
+        if let Body::Session { .. } = &event.body {
+            self.session = Some(event.clone());
+        }
+        self.part.write(event)
+    }
+
+    /// Keeps nothing back that can be written now.
+    ///
+    /// # Errors
+    /// [`RecordingError::Write`].
+    pub fn flush(&mut self) -> Result<(), RecordingError> {
+        let flushed = self.part.writer.flush();
+        flushed.map_err(|error| cannot_write(self.part.file.now(), error))
+    }
+
+    /// Bytes that were written, in all files.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written + self.part.writer.written()
+    }
+
+    /// Gives the last file its name: it is whole.
+    ///
+    /// # Errors
+    /// [`RecordingError::Write`].
+    pub fn finish(self) -> Result<(), RecordingError> {
+        self.part.finish()
+    }
+
+    /// Removes the last file.
+    pub fn discard(self) {
+        self.part.file.discard();
+    }
+
+    /// Ends a part and begins the next one.
+    fn rotate(&mut self) -> Result<(), RecordingError> {
+        let path = self.rotation.part(&self.path, self.parts + 2);
+        let next = Part::create(&path, self.format, self.overwrite)?;
+        let whole = std::mem::replace(&mut self.part, next);
+        self.parts += 1;
+        self.written += whole.writer.written();
+        whole.finish()?;
+        match &self.session {
+            Some(session) => self.part.write(session),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rotation {
+    /// The name of a part.
+    fn part(&self, path: &Path, number: u32) -> PathBuf {
+        if *self == Self::default() {
+            return path.to_owned();
+        }
+        let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
+        name.push(format!("-{number:06}"));
+        let part = path.with_file_name(name);
+        match path.extension() {
+            Some(extension) => part.with_added_extension(extension),
+            None => part,
+        }
+    }
+
+    fn is_over(&self, part: &Part) -> bool {
+        let old = self.time.is_some_and(|time| part.began.elapsed() >= time);
+        let large = |bytes| part.writer.written() >= bytes;
+        !part.is_empty && (old || self.bytes.is_some_and(large))
+    }
+}
+
+impl Part {
+    fn create(path: &Path, format: Format, overwrite: bool) -> Result<Self, RecordingError> {
+        let (file, out) = Growing::create(path, overwrite)?;
+        let writer = Writer::new(format, out);
+        let writer = writer.map_err(|error| cannot_write(file.now(), error))?;
+        Ok(Self {
+            file,
+            writer,
+            began: Instant::now(),
+            is_empty: true,
+        })
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
+        self.is_empty = false;
+        let written = self.writer.write(event);
+        written.map_err(|error| cannot_write(self.file.now(), error))
+    }
+
+    fn finish(self) -> Result<(), RecordingError> {
+        let finished = self.writer.finish();
+        finished.map_err(|error| cannot_write(self.file.now(), error))?;
+        self.file.finish()
+    }
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> RecordingError {
+    let path = path.to_owned();
+    RecordingError::Write { path, error }
+}
