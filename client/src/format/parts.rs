@@ -46,9 +46,9 @@ pub(super) enum Account<'a> {
 impl<'a> Account<'a> {
     pub(super) fn of(user: &'a str) -> Self {
         match user.split_once('\\') {
-            Some((domain, name)) => Self::Named { domain, name },
+            Some((domain, name)) if !name.is_empty() => Self::Named { domain, name },
             None if user.starts_with("S-1-") => Self::Sid(user),
-            None => Self::Named {
+            _ => Self::Named {
                 domain: "",
                 name: user,
             },
