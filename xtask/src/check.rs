@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     build,
     command::{cargo, run, workspace},
-    coverage, pe,
+    coverage, judge, pe,
     programs::Tests,
     verify::{self, Depth},
 };
@@ -48,6 +48,7 @@ pub(crate) fn test() -> Result<()> {
     if !failed.is_empty() {
         bail!("{}", failed.join("\n"));
     }
+    judge::run(&[])?;
     verify::run(&lab, &tests, Depth::Short)
 }
 

@@ -9,9 +9,11 @@ mod command;
 mod coverage;
 mod demo;
 mod emulate;
+mod judge;
 mod kit;
 mod miri;
 mod mutants;
+mod nthost;
 mod pe;
 mod programs;
 mod python;
@@ -46,6 +48,7 @@ Usage: cargo xtask COMMAND
   reproducible      build the images again, elsewhere: they must be the same
   miri              run the tests of the rings in Miri
   emulate           run the driver in an emulator that is not the lab's
+  judge [NAME...]   have others' tools read what the client writes
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
 
@@ -65,6 +68,7 @@ enum Task {
     Bench,
     Miri,
     Emulate,
+    Judge(Vec<String>),
     Reproducible,
     Mutants(mutants::Options),
     Stress(check::Stress),
@@ -108,6 +112,7 @@ fn parse() -> Result<Task> {
             "bench" => Task::Bench,
             "miri" => Task::Miri,
             "emulate" => Task::Emulate,
+            "judge" => Task::Judge(Vec::new()),
             "reproducible" => Task::Reproducible,
             "mutants" => Task::Mutants(mutants::Options::default()),
             "stress" => Task::Stress(check::Stress::default()),
@@ -123,6 +128,7 @@ fn parse() -> Result<Task> {
             (Task::Build { image, .. }, Value(name)) if name == "driver" => *image = Some("driver"),
             (Task::Build { image, .. }, Value(name)) if name == "wdfldr" => *image = Some("wdfldr"),
             (Task::Coverage { sources }, Long("sources")) => *sources = true,
+            (Task::Judge(names), Value(name)) => names.push(name.string()?),
             (Task::Mutants(options), Long("short")) => options.short = true,
             (Task::Mutants(options), Value(name)) => options.names.push(name.string()?),
             (Task::Stress(options), Long("minutes")) => {
@@ -162,6 +168,7 @@ fn run(task: Task) -> Result<String> {
         Task::Bench => check::bench()?,
         Task::Miri => miri::run()?,
         Task::Emulate => emulate::run()?,
+        Task::Judge(names) => judge::run(&names)?,
         Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,
         Task::Stress(options) => check::stress(&options)?,
