@@ -148,8 +148,11 @@ impl Error {
 /// Why a filter cannot be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// No event is asked for.
-    #[error("no event is asked for; name at least one")]
+    /// A condition that no event fulfils that is asked for.
+    #[error(
+        "no event that the driver is asked for can fulfil the condition; leave out what \
+         contradicts it, such as another kind of event"
+    )]
     NoEvents,
     /// An empty pattern matches nothing.
     #[error("an image pattern is empty; `*` stands for every image")]

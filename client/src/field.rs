@@ -4,6 +4,7 @@ use crate::event::{
     Body, Counts, Event, HandleOpen, Hex, Image, Lost, ProcessRef, ProcessStart, SessionInfo,
     Thread, ThreadRef,
 };
+use crate::similar::similar;
 use crate::time::Time;
 use std::borrow::Cow;
 use std::fmt;
@@ -59,6 +60,30 @@ impl Field {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Field> {
         FIELDS.iter().find(|field| field.name == name)
+    }
+
+    /// Those that somebody may have meant who wrote this name; the likeliest first.
+    #[must_use]
+    pub fn like(name: &str) -> Vec<&'static str> {
+        let names = || FIELDS.iter().map(|field| field.name);
+        let last = |name: &'static str| name.rsplit('.').next();
+        let group = names().filter(|known| known.split('.').next() == Some(name));
+        let same_last = names().filter(|known| last(known) == name.rsplit('.').next());
+        let found: Vec<_> = group.chain(same_last).collect();
+        match found.is_empty() {
+            true => similar(name, names()),
+            false => found,
+        }
+    }
+
+    /// Is it the path of a file?
+    pub(crate) fn is_path(&self) -> bool {
+        self.name.ends_with(".image") || matches!(self.name, "image.path" | "thread.start_module")
+    }
+
+    /// Is it a mask of rights to a process or a thread?
+    pub(crate) fn is_access(&self) -> bool {
+        self.name.starts_with("access.")
     }
 
     /// This fact of an event; `None` if events of this kind have no such fact, or it is not known.
@@ -140,7 +165,7 @@ facts! {
     &'e String, text => Value::Text(Cow::Borrowed(text));
     &'e Cow<'static, str>, text => Value::Text(Cow::Borrowed(text));
     &'static str, word => Value::Text(Cow::Borrowed(word));
-    String, word => Value::Text(Cow::Owned(word));
+    Cow<'static, str>, word => Value::Text(word);
     Time, time => Value::Time(time);
     Counts, counts => Value::Counts(counts);
 }
@@ -177,9 +202,9 @@ fields! {
     "process.session" Number |e| start(e).and_then(|s| s.process.session);
     "process.user" Text |e| start(e).and_then(|s| s.process.user.as_ref());
     "process.logon_id" Hex |e| start(e).and_then(|s| s.process.logon_id);
-    "process.integrity" Text |e| start(e).and_then(|s| s.process.integrity).map(word);
+    "process.integrity" Text |e| start(e).and_then(|s| s.process.integrity).map(|i| i.name());
     "process.elevated" Bool |e| start(e).and_then(|s| s.process.elevated);
-    "process.protection" Text |e| start(e).and_then(|s| s.process.protection).map(word);
+    "process.protection" Text |e| start(e).and_then(|s| s.process.protection).map(|p| p.name());
     "process.wow64" Bool |e| start(e).and_then(|s| s.process.wow64);
     "process.subsystem" Text |e| start(e).and_then(|s| s.process.subsystem).map(|s| s.name());
     "process.sha256" Text |e| start(e).and_then(|s| s.process.sha256.as_ref());
@@ -202,8 +227,8 @@ fields! {
     "image.base" Hex |e| image(e).and_then(|i| i.base);
     "image.size" Hex |e| image(e).and_then(|i| i.size);
     "image.kernel" Bool |e| image(e).map(|i| i.kernel);
-    "image.signature_level" Text |e| image(e).map(|i| word(i.signature_level));
-    "image.signature_type" Text |e| image(e).map(|i| word(i.signature_type));
+    "image.signature_level" Text |e| image(e).map(|i| i.signature_level.name());
+    "image.signature_type" Text |e| image(e).map(|i| i.signature_type.name());
     "image.partial_map" Bool |e| image(e).map(|i| i.partial_map);
     "image.machine_mismatch" Bool |e| image(e).map(|i| i.machine_mismatch);
     "image.sha256" Text |e| image(e).and_then(|i| i.sha256.as_ref());
@@ -236,10 +261,6 @@ fields! {
     "lost" Counts |e| lost(e).map(|l| l.counts);
     "first_seq" Number |e| lost(e).map(|l| l.first_seq);
     "last_seq" Number |e| lost(e).map(|l| l.last_seq);
-}
-
-fn word(word: impl fmt::Display) -> String {
-    word.to_string()
 }
 
 /// What every kind of event tells of its process.

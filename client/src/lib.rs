@@ -40,6 +40,7 @@
 //! of those who can read the memory of lsass.exe, one prints the tree of processes.
 //!
 //! - [`Driver`] is an open handle: version, counters, shutdown. A handle is a session.
+//! - [`Condition`] is a filter in words; [`condition`] has its language.
 //! - [`Filter`] says what a session wants, [`Watch`] is the stream of its events, [`Records`] that
 //!   of the driver's records, lent from where they lie.
 //! - [`Watch::with_hashes`] has events tell the hashes of files.
@@ -59,6 +60,7 @@
 // Allowed in `transport` alone, where memory is shared and Windows is called.
 #![deny(unsafe_code)]
 
+pub mod condition;
 pub mod delivery;
 pub mod device;
 pub mod driver;
@@ -78,6 +80,7 @@ pub mod records;
 pub mod rights;
 mod session;
 pub mod sid;
+mod similar;
 mod snapshot;
 pub mod stats;
 #[cfg(feature = "stream")]
@@ -88,6 +91,7 @@ pub mod transport;
 pub mod volumes;
 pub mod watch;
 
+pub use condition::Condition;
 pub use delivery::{Delivery, Route, Way};
 pub use driver::Driver;
 pub use error::{Error, FilterError, RuleError};

@@ -104,7 +104,8 @@ impl FromStr for Rights {
     }
 }
 
-fn right(word: &str) -> Result<Rights, UnknownRight> {
+/// A single word's.
+pub(crate) fn right(word: &str) -> Result<Rights, UnknownRight> {
     let unknown = || UnknownRight(word.into());
     if let Some(digits) = word.strip_prefix("0x") {
         let bits = u32::from_str_radix(digits, 16).map_err(|_| unknown())?;
@@ -128,6 +129,11 @@ fn right(word: &str) -> Result<Rights, UnknownRight> {
     words = EVERY.words().collect::<Vec<_>>().join(", ")
 )]
 pub struct UnknownRight(pub String);
+
+/// The names that there are.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMED.iter().map(|named| named.name)
+}
 
 const EVERY: Rights = Rights {
     process: u32::MAX,

@@ -38,9 +38,9 @@ fn last_part<I: Iterator<Item = u16> + Clone>(path: I) -> I {
     last
 }
 
-/// Does `text` as a whole match? Each `*` first takes nothing; on a mismatch the last one takes
-/// a unit more. No recursion.
-fn matches(
+/// Is `text`, which need be no path, such as a whole? Otherwise as [`names`].
+// Each `*` first takes nothing; on a mismatch the last one takes a unit more. No recursion.
+pub fn matches(
     pattern: &[u16],
     text: impl Iterator<Item = u16> + Clone,
     upcase: impl Fn(u16) -> u16,

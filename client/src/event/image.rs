@@ -2,6 +2,7 @@
 
 use super::{Hex, ProcessRef, text};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Image {
 pub struct SignatureLevel(pub u32);
 
 /// The words for them, by number. 3 is also CUSTOM_1, 7 also CUSTOM_3.
-const LEVELS: [&str; 16] = [
+pub(super) const LEVELS: [&str; 16] = [
     "unchecked",
     "unsigned",
     "enterprise",
@@ -63,9 +64,17 @@ const LEVELS: [&str; 16] = [
     "custom_6",
 ];
 
+impl SignatureLevel {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        text::name(&LEVELS, self.0)
+    }
+}
+
 impl fmt::Display for SignatureLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::word(&LEVELS, self.0, f)
+        f.write_str(&self.name())
     }
 }
 
@@ -84,7 +93,7 @@ text::in_json!(SignatureLevel);
 pub struct SignatureType(pub u32);
 
 /// The words for them, by number.
-const TYPES: [&str; 8] = [
+pub(super) const TYPES: [&str; 8] = [
     "none",
     "embedded",
     "cache",
@@ -95,9 +104,17 @@ const TYPES: [&str; 8] = [
     "ppl_mitigated",
 ];
 
+impl SignatureType {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        text::name(&TYPES, self.0)
+    }
+}
+
 impl fmt::Display for SignatureType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::word(&TYPES, self.0, f)
+        f.write_str(&self.name())
     }
 }
 

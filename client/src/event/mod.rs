@@ -10,6 +10,7 @@ mod process;
 mod read;
 pub(crate) mod text;
 mod thread;
+pub(crate) mod words;
 
 pub use handle::{Access, Duplicate, HandleOpen, Operation, ProcessId, Target, TargetType};
 pub use image::{Image, ImageLoad, SignatureLevel, SignatureType};

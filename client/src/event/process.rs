@@ -4,6 +4,7 @@ use super::{Hex, text};
 use crate::time::Time;
 use ntwatch_protocol::process::subsystem;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -109,18 +110,29 @@ pub struct ExitedProcess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Integrity(pub u32);
 
+/// The words for them, lowest first.
+pub(super) const INTEGRITIES: [(u32, &str); 7] = [
+    (0x0000, "untrusted"),
+    (0x1000, "low"),
+    (0x2000, "medium"),
+    (0x2100, "medium_plus"),
+    (0x3000, "high"),
+    (0x4000, "system"),
+    (0x5000, "protected"),
+];
+
+impl Integrity {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
+        let known = INTEGRITIES.iter().find(|(level, _)| *level == self.0);
+        known.map_or_else(|| text::numbered(self.0), |(_, name)| (*name).into())
+    }
+}
+
 impl fmt::Display for Integrity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            0x0000 => "untrusted",
-            0x1000 => "low",
-            0x2000 => "medium",
-            0x2100 => "medium_plus",
-            0x3000 => "high",
-            0x4000 => "system",
-            0x5000 => "protected",
-            other => return write!(f, "{other:#x}"),
-        })
+        f.write_str(&self.name())
     }
 }
 
@@ -128,16 +140,10 @@ impl FromStr for Integrity {
     type Err = text::Unknown;
 
     fn from_str(text: &str) -> Result<Self, text::Unknown> {
-        Ok(Self(match text {
-            "untrusted" => 0x0000,
-            "low" => 0x1000,
-            "medium" => 0x2000,
-            "medium_plus" => 0x2100,
-            "high" => 0x3000,
-            "system" => 0x4000,
-            "protected" => 0x5000,
-            number => text::hex(number)?,
-        }))
+        match INTEGRITIES.iter().find(|(_, name)| *name == text) {
+            Some((level, _)) => Ok(Self(*level)),
+            None => text::hex(text).map(Self),
+        }
     }
 }
 
@@ -148,34 +154,41 @@ text::in_json!(Integrity);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protection(pub u8);
 
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Protection {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> Cow<'static, str> {
         // Type in bits 0 to 2, audit in bit 3, signer in bits 4 to 7.
-        let light = match self.0 & 0x7 {
-            0 => return f.write_str("none"),
-            1 => "_light",
-            2 => "",
-            _ => return write!(f, "{:#x}", self.0),
+        let signer = SIGNERS.get(usize::from(self.0 >> 4)).copied();
+        let name = match self.0 & 0x7 {
+            0 => Some("none"),
+            1 => signer,
+            2 => signer.and_then(|light| light.strip_suffix(LIGHT)),
+            _ => None,
         };
-        match SIGNERS.get(usize::from(self.0 >> 4)) {
-            Some(signer) => write!(f, "{signer}{light}"),
-            None => write!(f, "{:#x}", self.0),
-        }
+        name.map_or_else(|| text::numbered(self.0), Into::into)
     }
 }
 
-/// `PS_PROTECTED_SIGNER`, by its number.
-const SIGNERS: [&str; 9] = [
-    "no_signer",
-    "authenticode",
-    "code_gen",
-    "antimalware",
-    "lsa",
-    "windows",
-    "windows_tcb",
-    "windows_system",
-    "app",
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+/// `PS_PROTECTED_SIGNER`, by its number, for those that are protected lightly.
+pub(super) const SIGNERS: [&str; 9] = [
+    "no_signer_light",
+    "authenticode_light",
+    "code_gen_light",
+    "antimalware_light",
+    "lsa_light",
+    "windows_light",
+    "windows_tcb_light",
+    "windows_system_light",
+    "app_light",
 ];
+pub(super) const LIGHT: &str = "_light";
 
 impl FromStr for Protection {
     type Err = text::Unknown;
@@ -184,14 +197,15 @@ impl FromStr for Protection {
         if text == "none" {
             return Ok(Self(0));
         }
-        let (signer, kind) = match text.strip_suffix("_light") {
-            Some(signer) => (signer, 1),
-            None => (text, 2),
-        };
-        match (0u8..).zip(SIGNERS).find(|(_, name)| *name == signer) {
-            Some((number, _)) => Ok(Self(number << 4 | kind)),
-            None => Ok(Self(text::hex(text)?)),
-        }
+        let named = (0u8..).zip(SIGNERS).find_map(|(number, light)| {
+            let kind = match text {
+                _ if light == text => 1,
+                _ if light.strip_suffix(LIGHT) == Some(text) => 2,
+                _ => return None,
+            };
+            Some(number << 4 | kind)
+        });
+        Ok(Self(named.map_or_else(|| text::hex(text), Ok)?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values that are text in JSON: written with `Display`, read with `FromStr`.
 
 use serde::de::{Deserializer, Error, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -21,15 +22,20 @@ pub(super) fn hex<T: TryFrom<u64>>(text: &str) -> Result<T, Unknown> {
     number.try_into().map_err(|_| Unknown)
 }
 
-/// Writes the word for a number, or the number.
-pub(super) fn word(words: &[&str], number: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// The word for a number, or the number.
+pub(super) fn name(words: &[&'static str], number: u32) -> Cow<'static, str> {
     match words.get(number as usize) {
-        Some(word) => f.write_str(word),
-        None => write!(f, "{number:#x}"),
+        Some(word) => (*word).into(),
+        None => numbered(number),
     }
 }
 
-/// The number that [`word`] has written.
+/// What stands for a number that has no word.
+pub(super) fn numbered(number: impl fmt::LowerHex) -> Cow<'static, str> {
+    format!("{number:#x}").into()
+}
+
+/// The number that [`name`] has named.
 pub(super) fn number(words: &[&str], text: &str) -> Result<u32, Unknown> {
     match (0..).zip(words).find(|(_, word)| **word == text) {
         Some((number, _)) => Ok(number),

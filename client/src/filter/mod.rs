@@ -1,7 +1,8 @@
 //! What a session wants to see.
 
-mod pattern;
+pub(crate) mod pattern;
 mod resolved;
+mod words;
 
 pub(crate) use resolved::Resolved;
 
@@ -18,11 +19,11 @@ use ntwatch_protocol::record::Kind;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     events: u32,
-    included: Vec<Select>,
+    pub(crate) included: Vec<Select>,
     excluded: Vec<Select>,
-    images: Vec<String>,
+    pub(crate) images: Vec<String>,
     excluded_images: Vec<String>,
-    access: Option<Rights>,
+    pub(crate) access: Option<Rights>,
     remote_threads: bool,
     user_images: bool,
     ring_size: u32,
@@ -34,6 +35,7 @@ pub struct Filter {
 pub struct Select {
     pid: u32,
     descendants: bool,
+    any_bearer: bool,
 }
 
 impl Select {
@@ -43,6 +45,15 @@ impl Select {
         Self {
             pid,
             descendants: false,
+            any_bearer: false,
+        }
+    }
+
+    /// Whoever has this pid, one after another.
+    pub(crate) const fn any_bearer(pid: u32) -> Self {
+        Self {
+            any_bearer: true,
+            ..Self::pid(pid)
         }
     }
 
@@ -136,6 +147,16 @@ impl Filter {
     #[must_use]
     pub const fn ring_size(mut self, bytes: u32) -> Self {
         self.ring_size = bytes;
+        self
+    }
+
+    const fn has(&self, kind: Kind) -> bool {
+        self.shown() & kind.bit() != 0
+    }
+
+    /// These kinds alone, a mask of [`Kind::bit`].
+    pub(crate) const fn only(mut self, kinds: u32) -> Self {
+        self.events = kinds;
         self
     }
 

@@ -1,20 +1,30 @@
-//! Patterns of image names.
+//! Patterns of image names, and text whose case does not count.
 
 use ntwatch_protocol::pattern;
 
 /// Is `image` one of those that `pattern` names, as the driver would have it?
 pub(super) fn names(pattern: &str, image: &str) -> bool {
-    let upper: Vec<u16> = pattern.encode_utf16().map(upcase).collect();
-    pattern::names(&upper, image.encode_utf16(), upcase)
+    pattern::names(&upper(pattern), image.encode_utf16(), upcase)
+}
+
+/// The units of a text in upper case.
+pub(crate) fn upper(text: &str) -> Vec<u16> {
+    text.encode_utf16().map(upcase).collect()
 }
 
 /// A unit for a unit, as Windows has it. N.B. Its table is not quite Unicode's.
-fn upcase(unit: u16) -> u16 {
+pub(crate) fn upcase(unit: u16) -> u16 {
+    if let Ok(ascii) = u8::try_from(unit)
+        && ascii.is_ascii()
+    {
+        return ascii.to_ascii_uppercase().into();
+    }
     let mut upper = char::from_u32(unit.into())
         .into_iter()
         .flat_map(char::to_uppercase);
     match (upper.next(), upper.next()) {
-        (Some(only), None) => u16::try_from(u32::from(only)).unwrap_or(unit),
+        // Windows makes no ASCII of other letters, such as the dotless i.
+        (Some(only), None) if !only.is_ascii() => u16::try_from(u32::from(only)).unwrap_or(unit),
         _ => unit,
     }
 }

@@ -50,7 +50,10 @@ impl Filter {
             } else {
                 exclude
             },
-            key: running.bearer(select.pid).map_or(0, |bearer| bearer.key),
+            key: match running.bearer(select.pid) {
+                Some(bearer) if !select.any_bearer => bearer.key,
+                _ => 0,
+            },
         };
         let included = self.included.iter().map(|select| selector(select, 0));
         let excluded = self.excluded.iter();

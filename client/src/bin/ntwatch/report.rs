@@ -8,7 +8,7 @@ use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::stats::Account;
 use ntwatch_client::time::Time;
 use ntwatch_client::transport::Host;
-use ntwatch_client::{Driver, End, Error, Route, Watch};
+use ntwatch_client::{Condition, Driver, End, Error, Filter, Route, Watch};
 use std::fmt;
 use std::fmt::Write;
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub(crate) struct Summary {
     received: Counts,
     transport: String,
     hashes: Option<HashCounts>,
+    filtered: Option<String>,
     /// Events that this session should have had and has not.
     pub(crate) lost: u64,
     stats: Result<Stats, Error>,
@@ -43,8 +44,21 @@ impl Summary {
             received: *watch.received(),
             transport: watch.route().to_string(),
             hashes: watch.hashes().copied(),
+            filtered: None,
             lost: watch.lost(stats.as_ref().ok()),
             stats,
+        }
+    }
+
+    /// Tells who left out what: the driver by `filter`, and so many this client by `condition`.
+    pub(crate) fn filtered(self, filter: &Filter, condition: &Condition, left_out: u64) -> Self {
+        let filtered = format!(
+            "the driver sent: {filter}\nntwatch left out {left_out} that are not: {condition}\n"
+        );
+        Self {
+            unshown: self.unshown.saturating_sub(left_out),
+            filtered: Some(filtered),
+            ..self
         }
     }
 }
@@ -82,6 +96,7 @@ impl fmt::Display for Summary {
                 "hashes: {found} found, {unreadable} not readable, {late} late"
             )?;
         }
+        f.write_str(self.filtered.as_deref().unwrap_or_default())?;
         let stats = match &self.stats {
             Ok(stats) => stats,
             Err(error) => return writeln!(f, "no account of them: {error}"),

@@ -51,7 +51,8 @@ pub(crate) fn follow(
     options: &SessionOptions,
     sink: &mut impl Sink,
 ) -> Result<ExitCode, Failure> {
-    let mut watch = driver.watch_by(&options.filter(), options.delivery())?;
+    let filter = options.filter().map_err(Error::from)?;
+    let mut watch = driver.watch_by(&filter, options.delivery())?;
     if options.hash.is_some() {
         watch = watch.with_hashes();
     }
@@ -60,18 +61,21 @@ pub(crate) fn follow(
     if let Some(time) = options.time {
         stop_after(watch.stopper(), time);
     }
-    let (passed_on, mut failure) = pass_on(&mut watch, options.count, sink)?;
+    let mut passed = pass_on(&mut watch, options, sink)?;
     // What was read ahead belongs to the account, shown or not.
     watch.stopper().stop();
     for unshown in &mut watch {
-        failure = failure.or(unshown.err());
+        passed.failure = passed.failure.or(unshown.err());
     }
 
     sink.ended()?;
     let stats = watch.driver().stats();
-    let summary = report::Summary::new(&watch, passed_on, began.elapsed(), stats);
+    let mut summary = report::Summary::new(&watch, passed.on, began.elapsed(), stats);
+    if let Some(condition) = &options.condition {
+        summary = summary.filtered(&filter, condition, passed.left_out);
+    }
     eprint!("{summary}");
-    if let Some(error) = failure {
+    if let Some(error) = passed.failure {
         return Err(error.into());
     }
     Ok(if options.fail_on_loss && summary.lost != 0 {
@@ -81,28 +85,46 @@ pub(crate) fn follow(
     })
 }
 
-/// Passes events on until the stream ends or `count` of the driver's were; gives how many of those
-/// it was, and the error that the stream ended with, if it did.
+/// What became of the driver's events.
+#[derive(Default)]
+struct Passed {
+    on: u64,
+    /// Did not fulfil the condition.
+    left_out: u64,
+    /// What the stream ended with, if it did not just end.
+    failure: Option<Error>,
+}
+
+/// Passes events on that fulfil the condition, until the stream ends or so many were as are wanted.
 fn pass_on(
     watch: &mut Watch,
-    count: Option<u64>,
+    options: &SessionOptions,
     sink: &mut impl Sink,
-) -> Result<(u64, Option<Error>), Failure> {
-    let (mut passed_on, mut failure) = (0, None);
-    while failure.is_none() && count.is_none_or(|count| passed_on < count) {
+) -> Result<Passed, Failure> {
+    let mut passed = Passed::default();
+    let is_wanted = |event: &Event| {
+        let condition = options.condition.as_ref();
+        condition.is_none_or(|condition| condition.lets_through(event))
+    };
+    while passed.failure.is_none() && options.count.is_none_or(|count| passed.on < count) {
         if watch.is_caught_up() {
             sink.caught_up()?;
         }
         match watch.next() {
             Some(Ok(event)) => {
-                passed_on += u64::from(event.body.kind().is_some());
-                sink.event(&event)?;
+                let counts = u64::from(event.body.kind().is_some());
+                if is_wanted(&event) {
+                    passed.on += counts;
+                    sink.event(&event)?;
+                } else {
+                    passed.left_out += counts;
+                }
             }
-            Some(Err(error)) => failure = Some(error),
+            Some(Err(error)) => passed.failure = Some(error),
             None => break,
         }
     }
-    Ok((passed_on, failure))
+    Ok(passed)
 }
 
 /// The first Ctrl+C ends the stream; the second one ends it even if standard output is stuck.

@@ -1,5 +1,6 @@
 //! The words that `ntwatch` understands.
 
+mod condition;
 mod examples;
 mod output;
 mod protect;
@@ -33,11 +34,11 @@ pub(crate) enum Command {
     ///
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
     #[command(after_long_help = examples::WATCH)]
-    Watch(WatchOptions),
+    Watch(Box<WatchOptions>),
     /// Records events in a file, as JSON Lines or comma-separated values.
     ///
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
-    Record(RecordOptions),
+    Record(Box<RecordOptions>),
     /// Shows what was recorded, in any shape that `watch` has.
     Show(ShowOptions),
     /// Makes a recording of another format of one, or one of many.

@@ -1,11 +1,11 @@
 //! The words for a session: what it is to have, and how that comes.
 
-use super::Transport;
+use super::{Transport, condition};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::rights::UnknownRight;
-use ntwatch_client::{Delivery, Filter, Rights, Select};
+use ntwatch_client::{Condition, Delivery, Filter, FilterError, Rights, Select};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -41,8 +41,8 @@ pub(crate) struct SessionOptions {
 
     /// Of handles, those that ask for one of these rights, to a process or a thread, such as
     /// `vm-read,terminate` or `0x10`. `default` stands for all that can do more than look, `all`
-    /// for every handle.
-    #[arg(long, value_name = "RIGHTS", default_value = "default", value_parser = access)]
+    /// for every handle. If it is not said, `default`, or what --where asks for.
+    #[arg(long, value_name = "RIGHTS", value_parser = access)]
     access: Vec<Rights>,
 
     /// Of threads, only the starts of those that another process started, or may have.
@@ -57,6 +57,12 @@ pub(crate) struct SessionOptions {
     /// `image.sha256`. Events that name a file wait for its hash, for two seconds at most.
     #[arg(long, value_enum, value_name = "HASH")]
     pub(crate) hash: Option<Hash>,
+
+    /// Only events that fulfil this condition, such as `process.image ~ powershell.exe and
+    /// process.command_line contains '-enc'`; --help says more.
+    #[arg(long = "where", value_name = "CONDITION", long_help = condition::help())]
+    #[arg(value_parser = Condition::parse)]
+    pub(crate) condition: Option<Condition>,
 
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -106,7 +112,7 @@ impl SessionOptions {
     }
 
     /// What to ask the driver for.
-    pub(crate) fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> Result<Filter, FilterError> {
         let select = |pid: &u32| {
             let process = Select::pid(*pid);
             if self.tree {
@@ -135,7 +141,10 @@ impl SessionOptions {
         if self.user_images {
             filter = filter.user_images_only();
         }
-        filter
+        match &self.condition {
+            Some(condition) => condition.narrow(filter),
+            None => Ok(filter),
+        }
     }
 }
 
@@ -192,7 +201,35 @@ mod tests {
             .remote_threads_only()
             .user_images_only()
             .ring_size(2 << 20);
-        assert_eq!(options.filter(), expected);
+        assert_eq!(options.filter(), Ok(expected));
+    }
+
+    #[test]
+    fn a_condition_narrows_what_is_asked_for_by_other_words() {
+        let watch = |words: &[&str]| {
+            let words = [&["ntwatch", "watch"], words].concat();
+            let Command::Watch(options) = Cli::parse_from(words).command else {
+                panic!("this is not understood");
+            };
+            options.session.filter()
+        };
+        let filter = || Filter::new().ring_size(16 << 20);
+        let open = "event == handle_open and access.granted exists";
+        let every = Rights::EVERY_OPEN;
+        assert_eq!(
+            watch(&["--where", open, "--pid", "8"]),
+            Ok(filter().event(Kind::HandleOpen).process(8).access(every))
+        );
+        assert_eq!(
+            watch(&["--where", open, "--access", "default"]),
+            Ok(filter()
+                .event(Kind::HandleOpen)
+                .access(Rights::MORE_THAN_QUERY))
+        );
+        assert_eq!(
+            watch(&["--where", open, "--events", "process_start"]),
+            Err(FilterError::NoEvents)
+        );
     }
 
     #[test]
