@@ -21,16 +21,16 @@ use crate::{
     pe, python,
 };
 
-/// The files that judges look at, by the format of each.
-const OUTPUTS: &[(&str, &str)] = &[
+/// The events in ntwatch's own format, of which all else is made.
+const EVENTS: &str = "events.jsonl";
+
+/// What `ntwatch show` makes of them, by format.
+const SHOWN: &[(&str, &str)] = &[
     ("csv", "events.csv"),
     ("ecs", "ecs.jsonl"),
     ("ocsf", "ocsf.jsonl"),
     ("sysmon", "sysmon.jsonl"),
 ];
-
-/// What they are made of: the events in ntwatch's own format.
-const EVENTS: &str = "events.jsonl";
 
 /// Names the folder of the recordings, as for the tests.
 const RECORDINGS: &str = "NTWATCH_RECORDINGS";
@@ -47,8 +47,12 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     // Nothing of an earlier run is to be judged.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (format, name) in [("jsonl", EVENTS)].iter().chain(OUTPUTS) {
-        recording.replay(&artifacts, format, &folder.join(name))?;
+    let events = folder.join(EVENTS);
+    recording.replay(&artifacts, &events)?;
+    for (format, name) in SHOWN {
+        let mut show = Command::new(artifacts.path("ntwatch")?);
+        show.arg("show").arg(&events).args(["--format", format]);
+        command::run(show.stdout(create(&folder.join(name))?))?;
     }
     for judge in &judges {
         judge.look_at(&folder, &recording)?;
@@ -134,7 +138,7 @@ impl Recording {
     }
 
     /// Writes what the client sees of it.
-    fn replay(&self, artifacts: &Artifacts, format: &str, to: &Path) -> Result<()> {
+    fn replay(&self, artifacts: &Artifacts, to: &Path) -> Result<()> {
         let arguments: [&OsStr; 7] = [
             "--replay".as_ref(),
             self.path.as_ref(),
@@ -145,11 +149,14 @@ impl Recording {
             "--exit-when-done".as_ref(),
         ];
         let mut nthost = Nthost::serve(artifacts, arguments)?;
-        let file = File::create(to).with_context(|| to.display().to_string())?;
         let mut watch = Command::new(artifacts.path("ntwatch")?);
         watch.arg("--device").arg(nthost.device());
         watch.args(["watch", "--access", "all", "--fail-on-loss"]);
-        command::run(watch.args(["--format", format]).stdout(file))?;
+        command::run(watch.args(["--format", "jsonl"]).stdout(create(to)?))?;
         nthost.finish()
     }
+}
+
+fn create(file: &Path) -> Result<File> {
+    File::create(file).with_context(|| file.display().to_string())
 }

@@ -11,7 +11,6 @@ was recorded.
 
 import argparse
 import json
-import os
 import re
 import sqlite3
 import sys
@@ -25,7 +24,10 @@ from sigma.collection import SigmaCollection
 from sigma.pipelines.sysmon import sysmon_pipeline
 from sigma.pipelines.windows import windows_logsource_pipeline
 
+sys.path.append(str(Path(__file__).parents[1] / "common"))
+
 import faults
+from judging import add_figure
 
 CHANNEL = "Microsoft-Windows-Sysmon/Operational"
 # Those that a recording can be replayed from.
@@ -120,13 +122,6 @@ class Verdict:
 
     def failures(self) -> list[str]:
         return self.differences + self.unproved
-
-
-def add_figure(check: str, cases: int, of: str) -> None:
-    """Adds a figure to the file that a table is made of, if there is one (`lab/figures`)."""
-    if path := os.environ.get("NTWATCH_FIGURES"):
-        with Path(path).open("a") as file:
-            file.write(f"{check}\t{cases}\t{of}\n")
 
 
 def main() -> int:
