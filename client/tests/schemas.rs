@@ -4,10 +4,12 @@
 #[path = "common/events.rs"]
 mod events;
 
-use ntwatch_client::Event;
 use ntwatch_client::format::{Ecs, Lines, Ocsf};
+use ntwatch_client::time::Time;
+use ntwatch_client::{Event, Field, field};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// A stream with an event of each kind that the schemas tell apart.
 const STREAM: [&str; 12] = [
@@ -56,7 +58,61 @@ fn assert_nothing_is_empty(value: &Value) {
     }
 }
 
+/// The leaves of a line, as text.
+fn leaves(value: &Value, found: &mut HashSet<String>) {
+    match value {
+        Value::Object(object) => object.values().for_each(|inner| leaves(inner, found)),
+        Value::Array(values) => values.iter().for_each(|inner| leaves(inner, found)),
+        Value::String(text) => drop(found.insert(text.clone())),
+        other => drop(found.insert(other.to_string())),
+    }
+}
+
+/// Is the fact in the line, in one of the forms that the schemas have for it?
+fn is_told(name: &str, fact: &field::Value<'_>, told: &HashSet<String>) -> bool {
+    let has = |text: String| text.is_empty() || told.contains(&text);
+    match fact {
+        field::Value::Number(number) => has(number.to_string()) || has(format!("{number:#x}")),
+        // In the names of processes its bytes lie as in memory.
+        field::Value::Hex(key) if name.ends_with(".key") => {
+            let bytes = format!("{:016x}", key.swap_bytes());
+            let is_of = |text: &String| text.replace('-', "").contains(&bytes);
+            has(fact.to_string()) || told.iter().any(is_of)
+        }
+        field::Value::Time(Time(ticks)) => {
+            let milliseconds = (ticks - 116_444_736_000_000_000).div_euclid(10_000);
+            has(fact.to_string()) || has(milliseconds.to_string())
+        }
+        field::Value::Counts(counts) => counts.iter().all(|(_, count)| has(count.to_string())),
+        field::Value::Text(text) => match name {
+            "process.command_line" => has(text.trim_end_matches('\0').replace('\0', " ")),
+            "process.user" => {
+                let parts = text.split_once('\\').filter(|(_, name)| !name.is_empty());
+                let (domain, name) = parts.unwrap_or(("", text));
+                has(domain.to_owned()) && has(name.to_owned())
+            }
+            // By its caption.
+            "process.integrity" => told.iter().any(|it| it.eq_ignore_ascii_case(text)),
+            _ => has(text.clone().into_owned()),
+        },
+        field::Value::Hex(_) | field::Value::Bool(_) => has(fact.to_string()),
+    }
+}
+
 proptest! {
+    #[test]
+    fn no_fact_of_any_event_is_left_out(event in events::event()) {
+        for line in [line(&mut Ecs::default(), &event), line(&mut Ocsf::default(), &event)] {
+            let mut told = HashSet::new();
+            leaves(&line, &mut told);
+            for field in Field::all() {
+                if let Some(fact) = field.of(&event) {
+                    prop_assert!(is_told(field.name, &fact, &told), "{field:?} {fact} of {line:#}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn any_event_is_a_line_of_ecs_with_labels_as_text(event in events::event()) {
         let line = line(&mut Ecs::default(), &event);

@@ -1,6 +1,6 @@
 //! JSON Lines, schema 1 (`schema/ntwatch-1.schema.json`).
 
-use super::Lines;
+use super::{Lines, object};
 use crate::event::Event;
 use crate::field::Field;
 use serde_json::{Map, Value};
@@ -34,23 +34,10 @@ impl Lines for JsonLines {
 
 /// An object with these facts alone.
 fn facts(event: &Event, fields: &[&'static Field]) -> Map<String, Value> {
-    let mut object = Map::new();
+    let mut facts = Map::new();
     for field in fields {
         let fact = field.of(event).map_or(Value::Null, |fact| fact.to_json());
-        put(&mut object, field.name, fact);
+        object::put(&mut facts, field.name, fact);
     }
-    object
-}
-
-/// Puts a value at its place: `a.b` is `b` of the object `a`.
-fn put(object: &mut Map<String, Value>, place: &str, value: Value) {
-    match place.split_once('.') {
-        None => drop(object.insert(place.to_owned(), value)),
-        Some((outer, inner)) => {
-            let entry = object.entry(outer).or_insert_with(|| Map::new().into());
-            if let Value::Object(object) = entry {
-                put(object, inner, value);
-            }
-        }
-    }
+    facts
 }

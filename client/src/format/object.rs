@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(super) struct Object(Map<String, Value>);
 
 impl Object {
-    /// Puts a value at its place: `a.b` is `b` of the object `a`.
+    /// Puts a value at its place, if it says anything.
     pub(super) fn put(&mut self, place: &str, value: impl Into<Value>) {
         let value = value.into();
         if !is_empty(&value) {
@@ -53,7 +53,8 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn put(object: &mut Map<String, Value>, place: &str, value: Value) {
+/// Puts a value at its place: `a.b` is `b` of the object `a`.
+pub(super) fn put(object: &mut Map<String, Value>, place: &str, value: Value) {
     match place.split_once('.') {
         None => drop(object.insert(place.to_owned(), value)),
         Some((outer, inner)) => {

@@ -2,76 +2,20 @@
 
 mod activity;
 mod objects;
+mod unmapped;
 
 use super::Lines;
 use super::lost_message;
 use super::memory::{Memory, Party};
 use super::object::Object;
 use crate::event::{Body, Event, HandleOpen, Hex, ImageLoad, Lost, ProcessStart, Subsystem};
-use crate::field::Field;
 use activity::Activity;
 use objects::{file, milliseconds};
+use unmapped::Unmapped;
 
 /// The version of the schema.
 const VERSION: &str = "1.8.0";
 const NTWATCH: &str = "ntwatch";
-
-/// The facts that have an attribute.
-const MAPPED: [&str; 38] = [
-    "seq",
-    "event",
-    "session.boot_time",
-    "session.host",
-    "session.client_version",
-    "process.pid",
-    "process.key",
-    "process.create_time",
-    "process.image",
-    "process.command_line",
-    "process.user",
-    "process.logon_id",
-    "process.integrity",
-    "process.sha256",
-    "parent.pid",
-    "parent.key",
-    "parent.image",
-    "thread.tid",
-    "creator.pid",
-    "creator.tid",
-    "creator.key",
-    "creator.image",
-    "creation_status",
-    "exit_status",
-    "image.path",
-    "image.base",
-    "image.sha256",
-    "source.pid",
-    "source.tid",
-    "source.key",
-    "source.image",
-    "target.pid",
-    "target.tid",
-    "target.key",
-    "target.image",
-    "access.original",
-    "access.granted",
-    "status",
-];
-
-/// Those of them that have none in an event of this kind.
-const fn also_unmapped(body: &Body) -> &'static [&'static str] {
-    match body {
-        Body::ThreadExit(_) => &[
-            "creator.pid",
-            "creator.tid",
-            "creator.key",
-            "creator.image",
-            "exit_status",
-        ],
-        Body::ImageLoad(load) if load.image.kernel => &["image.base"],
-        _ => &[],
-    }
-}
 
 /// Open Cybersecurity Schema Framework, version 1.8: a line for each event.
 ///
@@ -96,8 +40,8 @@ const fn also_unmapped(body: &Body) -> &'static [&'static str] {
 /// - `actor` is who acts: the creator of a process or a thread, who opens a handle, the process
 ///   that maps an image. Windows does not tell who ends a process or a thread: there it is the
 ///   process itself, as the schema wants. Who loads an image of the kernel is not told either.
-/// - `process.uid` is the `ProcessGuid` of `Sysmon`: the same in every stream, and no
-///   other process' on any machine.
+/// - `process.uid` is the `ProcessGuid` of [`Sysmon`](super::Sysmon): the same in every stream, and
+///   no other process has it.
 /// - `created_time`, `cmd_line` and `user` of a process are told once, by its start or that of the
 ///   stream, and kept for the newest bearer of each pid.
 /// - `metadata.event_code` is ntwatch's word, `metadata.sequence` its `seq`.
@@ -106,20 +50,10 @@ const fn also_unmapped(body: &Body) -> &'static [&'static str] {
 ///
 /// **`unmapped`** has every fact that the schema has no attribute for, by its place in the JSON of
 /// schema 1; and `time`, which has more digits there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ocsf {
     memory: Memory,
-    unmapped: Vec<&'static Field>,
-}
-
-impl Default for Ocsf {
-    fn default() -> Self {
-        let fields = Field::all().iter();
-        Self {
-            memory: Memory::default(),
-            unmapped: fields.filter(|it| !MAPPED.contains(&it.name)).collect(),
-        }
-    }
+    unmapped: Unmapped,
 }
 
 impl Lines for Ocsf {
@@ -174,7 +108,7 @@ impl Ocsf {
             Body::HandleOpen(open) => self.put_open(&mut line, open),
             Body::Lost(lost) => put_lost(&mut line, lost),
         }
-        self.put_unmapped(&mut line, event);
+        self.unmapped.put(&mut line, event);
         line
     }
 
@@ -237,15 +171,6 @@ impl Ocsf {
         line.put("requested_permissions", open.access.original);
         line.put_known("actual_permissions", open.access.granted);
         put_status(line, open.access.granted.is_some(), Some(open.status));
-    }
-
-    fn put_unmapped(&self, line: &mut Object, event: &Event) {
-        let also = also_unmapped(&event.body).iter();
-        let also = also.filter_map(|name| Field::named(name));
-        for field in self.unmapped.iter().copied().chain(also) {
-            let fact = field.of(event).map(|fact| fact.to_json());
-            line.put_known(&format!("unmapped.{}", field.name), fact);
-        }
     }
 }
 
