@@ -12,6 +12,9 @@ use std::process::{Command, Output, Stdio};
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["watch"],
+    &["record"],
+    &["show"],
+    &["convert"],
     &["stats"],
     &["status"],
     &["protect"],
@@ -114,6 +117,7 @@ fn words_that_are_nearly_right_are_answered_with_the_right_ones() {
 fn without_a_driver_every_command_says_what_to_do() {
     let wanting: &[&[&str]] = &[
         &["watch"],
+        &["record", "-"],
         &["stats"],
         &["status"],
         &["protect", "add", "4", "--deny", "terminate"],

@@ -7,6 +7,8 @@ use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+use std::io;
 use std::process::ExitCode;
 
 /// `ntwatch completions`.
@@ -28,8 +30,32 @@ pub(crate) fn page(words: &[String]) -> Result<ExitCode, Failure> {
         Err((command, word)) => unknown(command, word).exit(),
     };
     let mut page = Vec::new();
-    Man::new(command).render(&mut page)?;
+    render(command, &mut page)?;
     output::print(&page)
+}
+
+/// As [`Man::render`] does, but for the name of the last section and the pages' common footer.
+fn render(command: Command, to: &mut Vec<u8>) -> io::Result<()> {
+    let examples = command.get_after_long_help().map(ToString::to_string);
+    let has_commands = command.has_subcommands();
+    let man = Man::new(command).source(concat!("ntwatch ", env!("CARGO_PKG_VERSION")));
+    man.render_title(to)?;
+    man.render_name_section(to)?;
+    man.render_synopsis_section(to)?;
+    man.render_description_section(to)?;
+    man.render_options_section(to)?;
+    if has_commands {
+        man.render_subcommands_section(to)?;
+    }
+    let mut section = Roff::new();
+    if let Some(examples) = examples {
+        section.control("SH", ["EXAMPLES"]);
+        for line in examples.trim_start_matches("Examples:\n").lines() {
+            // An indent begins a line in roff, too.
+            section.text([roman(line)]);
+        }
+    }
+    section.to_writer(to)
 }
 
 fn unknown(command: &Command, word: &str) -> clap::Error {

@@ -26,8 +26,9 @@ pub(super) const WATCH: &str = r"Examples:
   # Programs that are run from a folder for downloads, with the hashes of their files
   ntwatch watch --events process_start --image 'C:\Users\*\Downloads\*' --hash sha256
 
-  # Who can read the memory of lsass.exe
+  # Who opens lsass.exe to read its memory, and those who were let
   ntwatch watch --events handle_open --image lsass.exe --access vm-read
+  ntwatch watch --where 'target.image ~ lsass.exe and access.granted has vm_read'
 
   # Threads that one process starts in another
   ntwatch watch --events thread_start --remote-threads
@@ -37,6 +38,36 @@ pub(super) const WATCH: &str = r"Examples:
 
   # For other programs, with exit code 4 if anything is missing
   ntwatch watch --format jsonl --fail-on-loss";
+
+/// Of `record`.
+pub(super) const RECORD: &str = "\
+Examples:
+  # Starts and exits, until Ctrl+C
+  ntwatch record night.jsonl --events process_start,process_exit
+
+  # An hour of everything, in files of a quarter of an hour
+  ntwatch record all.jsonl --for 1h --rotate 15min";
+
+/// Of `show`.
+pub(super) const SHOW: &str = "\
+Examples:
+  # As `ntwatch watch` would have shown it
+  ntwatch show night.jsonl
+
+  # The parts of a recording as one, as Sysmon would have told it
+  ntwatch show all-000001.jsonl all-000002.jsonl --format sysmon
+
+  # Three facts of the first hundred processes
+  ntwatch show night.jsonl --fields time,process.image,process.user --count 100";
+
+/// Of `convert`.
+pub(super) const CONVERT: &str = "\
+Examples:
+  # For a spreadsheet
+  ntwatch convert night.jsonl night.csv
+
+  # The parts of a recording in one file
+  ntwatch convert all-000001.jsonl all-000002.jsonl all.jsonl";
 
 /// Of `stats`.
 pub(super) const STATS: &str = "\

@@ -38,10 +38,13 @@ pub(crate) enum Command {
     /// Records events in a file, as JSON Lines or comma-separated values.
     ///
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
+    #[command(after_long_help = examples::RECORD)]
     Record(Box<RecordOptions>),
     /// Shows what was recorded, in any shape that `watch` has.
+    #[command(after_long_help = examples::SHOW)]
     Show(ShowOptions),
     /// Makes a recording of another format of one, or one of many.
+    #[command(after_long_help = examples::CONVERT)]
     Convert(ConvertOptions),
     /// Shows what became of the events since the driver was loaded, by kind.
     #[command(after_long_help = examples::STATS)]
