@@ -7,12 +7,13 @@ use common::machine::{AtEnd, Machine};
 use common::program::{assert_fails, ntwatch, run, text};
 use common::records::{Start, exit, lost, start};
 use common::serve::Server;
+use ntwatch_client::protocol::record::FIRST_SEQ;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use tempfile::TempDir;
 
-const ALL: [&str; 2] = ["jsonl", "csv"];
+const ALL: [&str; 3] = ["jsonl", "csv", "parquet"];
 
 fn start_and_exit() -> Machine {
     let Start { pid, key, .. } = Start::default();
@@ -70,6 +71,7 @@ fn show_takes_the_words_of_watch() {
     };
     assert_eq!(lines(&[]), 5, "two lines are the session's");
     assert_eq!(lines(&["--events", "process_exit"]), 3);
+    assert_eq!(lines(&["--where", "exit_status exists"]), 3);
     assert_eq!(lines(&["--format", "jsonl", "--count", "1"]), 3);
     assert_eq!(
         lines(&["--format", "csv", "--fields", "time,process.pid"]),
@@ -209,7 +211,7 @@ fn losses_fail_a_recording_only_if_asked_to_and_are_in_it() {
 
 #[test]
 fn ctrl_c_ends_a_recording_and_it_is_whole() {
-    for extension in ALL {
+    for extension in ["jsonl", "csv"] {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("day").with_extension(extension);
         let mut machine = start_and_exit();
@@ -229,5 +231,91 @@ fn ctrl_c_ends_a_recording_and_it_is_whole() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert_eq!(names(dir.path()), [format!("day.{extension}")]);
+    }
+}
+
+/// So many exits.
+fn exits(count: u64) -> Machine {
+    let Start { pid, key, .. } = Start::default();
+    let batch = |from| (from..count.min(from + 500)).flat_map(move |nth| exit(nth, pid, key));
+    Machine::new((0..count).step_by(500).map(|from| batch(from).collect()))
+}
+
+/// More than one row group.
+const MANY: u64 = 66_000;
+
+#[test]
+fn a_killed_writer_leaves_the_row_groups_that_it_had_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("day.parquet");
+    let server = Server::start(Machine {
+        at_end: AtEnd::Pend,
+        ..exits(MANY)
+    });
+    let mut child = ntwatch(Some(&server), &["record"])
+        .arg(&file)
+        .spawn()
+        .unwrap();
+    let footer = dir.path().join("day.parquet.footer");
+    while !footer.exists() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it goes on until it is killed"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!file.exists());
+
+    let growing = dir.path().join("day.parquet.growing");
+    let rescued = dir.path().join("rescued.jsonl");
+    let mut convert = ntwatch(None, &["convert"]);
+    let output = convert.args([&growing, &rescued]).output().unwrap();
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("day.parquet.growing was not finished"),
+        "{said}"
+    );
+    let rescued = fs::read_to_string(rescued).unwrap();
+    let lines: Vec<_> = rescued.lines().collect();
+    assert_eq!(lines.len(), 65_536);
+    assert!(lines[0].contains(r#""event":"session""#), "{}", lines[0]);
+    assert!(lines[65_535].contains(r#""event":"process_exit""#));
+
+    // Whoever records again does not read the old footer.
+    assert_fails(
+        &run(start_and_exit(), &["record", file.to_str().unwrap()]),
+        1,
+        &["growing", "convert"],
+    );
+}
+
+#[test]
+fn files_rotate_and_are_one_together() {
+    // A row group is in one part.
+    for (extension, size, count) in [
+        ("jsonl", "64KiB", 2000),
+        ("csv", "64KiB", 2000),
+        ("parquet", "1KiB", MANY),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("day").with_extension(extension);
+        let words = ["record", "--rotate", size, file.to_str().unwrap()];
+        let output = run(exits(count), &words);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let parts = names(dir.path());
+        assert!(parts.len() > 1, "{parts:?}");
+        assert_eq!(parts[0], format!("day-000001.{extension}"));
+        let mut show = ntwatch(None, &["show", "--format", "jsonl"]);
+        show.args(parts.iter().map(|part| dir.path().join(part)));
+        let shown = show.output().unwrap();
+        assert!(shown.status.success(), "{}", text(&shown.stderr));
+        let lines: Vec<_> = text(&shown.stdout).lines().collect();
+        let (session, running) = (1, 1);
+        assert_eq!(lines.len() as u64, session + running + count);
+        let last = format!(r#"{{"seq":{},"#, FIRST_SEQ + count - 1);
+        assert!(lines[lines.len() - 1].starts_with(&last), "{last}");
     }
 }

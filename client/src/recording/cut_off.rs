@@ -16,6 +16,8 @@ pub struct CutOff {
 pub(super) enum Rest {
     /// A line, and so many bytes that there are of it.
     Line { line: u64, bytes: usize },
+    /// Whatever was not in a row group yet, behind so many rows.
+    Rows { rows: u64 },
 }
 
 impl Rest {
@@ -32,6 +34,11 @@ impl fmt::Display for CutOff {
             Rest::Line { line, bytes } => write!(
                 f,
                 "{path} is cut off: of line {line} there are only {bytes} bytes, which were left out"
+            ),
+            Rest::Rows { rows } => write!(
+                f,
+                "{path} was not finished: behind its {rows} events may have been more, which were not \
+                 yet in a row group"
             ),
         }
     }

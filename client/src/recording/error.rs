@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum RecordingError {
     /// The name does not say what it is.
     #[error(
-        "{}: the name of a recording ends in .jsonl or .csv", path.display()
+        "{}: the name of a recording ends in .jsonl, .csv or .parquet", path.display()
     )]
     Format {
         /// The file.

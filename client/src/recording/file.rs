@@ -1,7 +1,7 @@
 //! A file that bears another name until it is whole.
 
 use super::write::Out;
-use super::{GROWING, RecordingError};
+use super::{GROWING, RecordingError, parquet};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,8 @@ impl Growing {
         match options.open(&now) {
             Ok(file) => {
                 let path = path.to_owned();
+                // Of another file of this name that was not finished.
+                remove_footer(&now);
                 Ok((Self { path, now }, Box::new(file)))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -64,6 +66,16 @@ impl Growing {
         &self.now
     }
 
+    /// Puts the footer that it has so far beside it, at once.
+    pub(super) fn put_footer(&self, bytes: &[u8]) -> io::Result<()> {
+        let Some(footer) = parquet::footer(&self.now) else {
+            return Ok(());
+        };
+        let new = footer.with_added_extension("new");
+        fs::write(&new, bytes)?;
+        fs::rename(new, footer)
+    }
+
     /// It is whole.
     pub(super) fn finish(self) -> Result<(), RecordingError> {
         if self.now == self.path {
@@ -72,14 +84,24 @@ impl Growing {
         fs::rename(&self.now, &self.path).map_err(|error| RecordingError::Write {
             path: self.path,
             error,
-        })
+        })?;
+        remove_footer(&self.now);
+        Ok(())
     }
 
     /// It will not be.
     pub(super) fn discard(self) {
         if self.now != self.path {
             // Whoever finds what is left knows by its name what it is.
-            let _ = fs::remove_file(self.now);
+            let _ = fs::remove_file(&self.now);
+            remove_footer(&self.now);
         }
+    }
+}
+
+/// Removes the footer of a file that grows, if there is one.
+fn remove_footer(growing: &Path) {
+    if let Some(footer) = parquet::footer(growing) {
+        let _ = fs::remove_file(footer);
     }
 }

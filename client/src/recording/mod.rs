@@ -18,6 +18,11 @@
 //!
 //! A file under its own name is whole. While it grows it bears [`GROWING`] behind the name, and so
 //! it stays if its writer is killed: whatever was written of it can be read.
+//!
+//! A Parquet file is of no use without its end, the footer. While one grows, the footer so far lies
+//! beside it (`day.parquet.footer`), and is replaced at once whenever a row group was written. Read
+//! under the name that it has while it grows, such a file has the rows that are in its row groups:
+//! 65,536 each, or those of a minute.
 
 mod csv;
 mod cut_off;
@@ -25,6 +30,7 @@ mod error;
 mod facts;
 mod file;
 mod jsonl;
+mod parquet;
 mod read;
 mod recorder;
 mod several;
@@ -49,11 +55,13 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values, a column for each fact.
     Csv,
+    /// Parquet: nested columns, in row groups, zstd.
+    Parquet,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Jsonl, Self::Csv];
+    pub const ALL: [Self; 3] = [Self::Jsonl, Self::Csv, Self::Parquet];
 
     /// What the names of such files end in.
     #[must_use]
@@ -61,6 +69,7 @@ impl Format {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
 

@@ -5,6 +5,7 @@ use super::csv::Csv;
 use super::cut_off::CutOff;
 use super::error::RecordingError;
 use super::jsonl::{JsonLines, Next};
+use super::parquet::ParquetReader;
 use crate::event::{Body, Event, SCHEMA};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -27,6 +28,7 @@ type Text = Box<dyn BufRead + Send>;
 enum Source {
     Jsonl(JsonLines<Text>),
     Csv(Box<Csv<Text>>),
+    Parquet(Box<ParquetReader>),
 }
 
 impl Recording {
@@ -51,8 +53,17 @@ impl Recording {
             return Err(cannot(io::ErrorKind::IsADirectory.into()));
         }
         let format = Format::choose(path, chosen)?;
+        let len = data.len();
+        if format == Format::Parquet {
+            let parquet = ParquetReader::open(path, file).map_err(|fault| fault.of(path))?;
+            return Ok(Self::new(
+                path.into(),
+                Source::Parquet(Box::new(parquet)),
+                len,
+            ));
+        }
         let text = Box::new(BufReader::with_capacity(BUFFER, file));
-        Self::of_text(path.into(), format, text, data.len())
+        Self::of_text(path.into(), format, text, len)
     }
 
     fn of_text(
@@ -67,14 +78,23 @@ impl Recording {
                 let csv = Csv::new(text).map_err(|fault| fault.of(&path))?;
                 Source::Csv(Box::new(csv))
             }
+            // Its end says where its columns begin.
+            Format::Parquet => {
+                let error = io::Error::new(io::ErrorKind::NotSeekable, "Parquet cannot be piped");
+                return Err(RecordingError::Read { path, error });
+            }
         };
-        Ok(Self {
+        Ok(Self::new(path, source, len))
+    }
+
+    const fn new(path: PathBuf, source: Source, len: u64) -> Self {
+        Self {
             path,
             source,
             len,
             ended: false,
             cut_off: None,
-        })
+        }
     }
 
     /// What is missing at its end, once the end was reached.
@@ -96,6 +116,10 @@ impl Recording {
         match &self.source {
             Source::Jsonl(lines) => lines.passed,
             Source::Csv(csv) => csv.passed(),
+            Source::Parquet(parquet) => {
+                let part = parquet.rows as f64 / parquet.all_rows().max(1) as f64;
+                (self.len as f64 * part) as u64
+            }
         }
     }
 
@@ -103,6 +127,7 @@ impl Recording {
         let next = match &mut self.source {
             Source::Jsonl(lines) => lines.next(),
             Source::Csv(csv) => csv.next(),
+            Source::Parquet(parquet) => parquet.next(),
         };
         let event = match next.map_err(|fault| fault.of(&self.path))? {
             Next::Event(event) => event,

@@ -41,6 +41,8 @@ struct Part {
     writer: Writer,
     began: Instant,
     is_empty: bool,
+    /// Row groups of which the footer beside the file knows.
+    groups: usize,
 }
 
 impl Recorder {
@@ -89,13 +91,12 @@ impl Recorder {
     /// # Errors
     /// [`RecordingError::Write`].
     pub fn flush(&mut self) -> Result<(), RecordingError> {
-        let flushed = self.part.writer.flush();
-        flushed.map_err(|error| cannot_write(self.part.file.now(), error))
+        self.part.flush()
     }
 
     /// Bytes that were written, in all files.
     #[must_use]
-    pub const fn written(&self) -> u64 {
+    pub fn written(&self) -> u64 {
         self.written + self.part.writer.written()
     }
 
@@ -159,13 +160,30 @@ impl Part {
             writer,
             began: Instant::now(),
             is_empty: true,
+            groups: 0,
         })
     }
 
     fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
         self.is_empty = false;
-        let written = self.writer.write(event);
+        let written = self.writer.write(event).and_then(|()| self.note_groups());
         written.map_err(|error| cannot_write(self.file.now(), error))
+    }
+
+    fn flush(&mut self) -> Result<(), RecordingError> {
+        let flushed = self.writer.flush().and_then(|()| self.note_groups());
+        flushed.map_err(|error| cannot_write(self.file.now(), error))
+    }
+
+    /// Keeps a footer for the row groups that were written.
+    fn note_groups(&mut self) -> io::Result<()> {
+        if let Writer::Parquet(parquet) = &self.writer
+            && parquet.groups() > self.groups
+        {
+            self.groups = parquet.groups();
+            self.file.put_footer(&parquet.footer()?)?;
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<(), RecordingError> {

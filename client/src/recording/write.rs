@@ -1,6 +1,7 @@
 //! Events, written in one format.
 
 use super::Format;
+use super::parquet::ParquetWriter;
 use crate::event::Event;
 use crate::format::{Csv, JsonLines, Lines};
 use std::io::{self, BufWriter, Write};
@@ -12,7 +13,54 @@ const BUFFER: usize = 256 * 1024;
 pub(super) type Out = Box<dyn Write + Send>;
 
 /// Writes events to a file or a pipe.
-pub(super) struct Writer {
+pub(super) enum Writer {
+    Text(Text),
+    Parquet(Box<ParquetWriter>),
+}
+
+impl Writer {
+    pub(super) fn new(format: Format, out: Out) -> io::Result<Self> {
+        Ok(match format {
+            Format::Jsonl => Self::Text(Text::new(Box::new(JsonLines::default()), out)?),
+            Format::Csv => Self::Text(Text::new(Box::new(Csv::default()), out)?),
+            Format::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out)?)),
+        })
+    }
+
+    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
+        match self {
+            Self::Text(text) => text.write(event),
+            Self::Parquet(parquet) => parquet.write(event),
+        }
+    }
+
+    /// Bytes of all that was written.
+    pub(super) fn written(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.written,
+            Self::Parquet(parquet) => parquet.written(),
+        }
+    }
+
+    /// Keeps nothing back that can be written now.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Text(text) => text.out.flush(),
+            Self::Parquet(parquet) => parquet.flush(),
+        }
+    }
+
+    /// Writes what stands behind the events.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Text(mut text) => text.out.flush(),
+            Self::Parquet(parquet) => parquet.finish(),
+        }
+    }
+}
+
+/// Writes lines.
+pub(super) struct Text {
     lines: Box<dyn Lines + Send>,
     /// What an event has become, before it goes anywhere.
     text: Vec<u8>,
@@ -20,24 +68,20 @@ pub(super) struct Writer {
     written: u64,
 }
 
-impl Writer {
-    pub(super) fn new(format: Format, out: Out) -> io::Result<Self> {
-        let lines: Box<dyn Lines + Send> = match format {
-            Format::Jsonl => Box::new(JsonLines::default()),
-            Format::Csv => Box::new(Csv::default()),
-        };
-        let mut writer = Self {
+impl Text {
+    fn new(lines: Box<dyn Lines + Send>, out: Out) -> io::Result<Self> {
+        let mut text = Self {
             lines,
             text: Vec::new(),
             out: BufWriter::with_capacity(BUFFER, out),
             written: 0,
         };
-        writer.lines.header(&mut writer.text);
-        writer.put()?;
-        Ok(writer)
+        text.lines.header(&mut text.text);
+        text.put()?;
+        Ok(text)
     }
 
-    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
+    fn write(&mut self, event: &Event) -> io::Result<()> {
         self.text.clear();
         self.lines.event(event, &mut self.text);
         self.put()
@@ -47,20 +91,5 @@ impl Writer {
         self.out.write_all(&self.text)?;
         self.written += self.text.len() as u64;
         Ok(())
-    }
-
-    /// Bytes of all that was written.
-    pub(super) const fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// Keeps nothing back.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-
-    /// Writes what stands behind the events.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.flush()
     }
 }

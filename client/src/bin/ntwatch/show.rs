@@ -27,7 +27,9 @@ fn show(
     let mut shown = 0;
     for event in events {
         let event = event?;
-        if !is_among(&options.events, &event) {
+        let condition = options.condition.as_ref();
+        let fulfils = condition.is_none_or(|condition| condition.lets_through(&event));
+        if !(is_among(&options.events, &event) && fulfils) {
             continue;
         }
         printer.print(&event)?;

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
     #[command(after_long_help = examples::WATCH)]
     Watch(Box<WatchOptions>),
-    /// Records events in a file, as JSON Lines or comma-separated values.
+    /// Records events in a file, as JSON Lines, comma-separated values or Parquet.
     ///
     /// Ends with Ctrl+C. The account of all events, by kind, is then on standard error.
     #[command(after_long_help = examples::RECORD)]

@@ -1,9 +1,10 @@
 //! The words for recordings.
 
 use super::session::kinds;
-use super::{OutputOptions, SessionOptions};
+use super::{OutputOptions, SessionOptions, condition};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
+use ntwatch_client::Condition;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::recording::{Format, Rotation};
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordOptions {
-    /// The file. Its name ends in .jsonl or .csv; until it is whole, in .growing behind that. `-` is
-    /// standard output.
+    /// The file. Its name ends in .jsonl, .csv or .parquet; until it is whole, in .growing behind
+    /// that. `-` is standard output.
     pub(crate) file: PathBuf,
 
     #[command(flatten)]
@@ -56,6 +57,11 @@ pub(crate) struct ShowOptions {
     /// `process_start` alone.
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
     pub(crate) events: Vec<Kind>,
+
+    /// Only events that fulfil this condition, as with `ntwatch watch`.
+    #[arg(long = "where", value_name = "CONDITION", long_help = condition::help())]
+    #[arg(value_parser = Condition::parse)]
+    pub(crate) condition: Option<Condition>,
 
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]

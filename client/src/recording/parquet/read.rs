@@ -1,0 +1,290 @@
+//! Parquet, read.
+
+use super::columns::TICKS;
+use super::footer;
+use crate::event::Counts;
+use crate::field::{Field, Type, Value};
+use crate::recording::cut_off::Rest;
+use crate::recording::error::{Fault, Place, why};
+use crate::recording::facts::Facts;
+use crate::recording::jsonl::Next;
+use crate::time::Time;
+use bytes::Bytes;
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rows of a column that are in memory at once.
+const BATCH: usize = 1024;
+
+/// Events of row groups.
+pub(in crate::recording) struct ParquetReader {
+    file: Arc<File>,
+    metadata: ParquetMetaData,
+    /// The row group to open next.
+    next_group: usize,
+    columns: Vec<Column>,
+    /// Rows of the row group that were not read yet.
+    left: u64,
+    /// Rows that were read.
+    pub(in crate::recording) rows: u64,
+    /// Is it a file whose writer has not come to its end?
+    grows: bool,
+    facts: Facts,
+}
+
+impl ParquetReader {
+    pub(in crate::recording) fn open(path: &Path, file: File) -> Result<Self, Fault> {
+        let footer = footer(path);
+        let metadata = match &footer {
+            // The file's own end is not written yet.
+            Some(footer) => {
+                let end = std::fs::read(footer).map_err(|error| {
+                    let why = format!(
+                        "no row group was written yet: {}: {error}",
+                        footer.display()
+                    );
+                    Fault::Damaged(Place::Nowhere, why)
+                })?;
+                ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(end))
+            }
+            None => ParquetMetaDataReader::new().parse_and_finish(&file),
+        };
+        let metadata = metadata.map_err(|error| at(Place::Nowhere, &error))?;
+        Ok(Self {
+            file: Arc::new(file),
+            metadata,
+            next_group: 0,
+            columns: Vec::new(),
+            left: 0,
+            rows: 0,
+            grows: footer.is_some(),
+            facts: Facts::default(),
+        })
+    }
+
+    /// Rows of the file.
+    pub(in crate::recording) fn all_rows(&self) -> u64 {
+        u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    pub(in crate::recording) fn next(&mut self) -> Result<Next, Fault> {
+        while self.left == 0 {
+            let Some(group) = self.metadata.row_groups().get(self.next_group) else {
+                return Ok(match self.grows {
+                    true => Next::CutOff(Rest::Rows { rows: self.rows }),
+                    false => Next::End,
+                });
+            };
+            let columns = columns(&self.file, group);
+            self.columns = columns.map_err(|error| at(Place::Row(self.rows + 1), &error))?;
+            self.left = u64::try_from(group.num_rows()).unwrap_or_default();
+            self.next_group += 1;
+        }
+        self.left -= 1;
+        self.rows += 1;
+        let place = Place::Row(self.rows);
+        for column in &mut self.columns {
+            let field = column.field;
+            if let Some(value) = column.next().map_err(|error| at(place, &error))? {
+                self.facts.put(field, &value);
+            }
+        }
+        let event = self.facts.event();
+        event
+            .map(Next::Event)
+            .map_err(|error| Fault::Damaged(place, why(&error)))
+    }
+}
+
+/// A fact's columns.
+struct Column {
+    field: &'static Field,
+    values: Values,
+}
+
+enum Values {
+    Number(Batches<Int64Type>),
+    Bool(Batches<BoolType>),
+    Text(Batches<ByteArrayType>),
+    Time(Batches<Int64Type>),
+    Counts(Batches<ByteArrayType>, Box<Batches<Int64Type>>),
+}
+
+/// The columns of a row group that are facts.
+fn columns(file: &Arc<File>, group: &RowGroupMetaData) -> Result<Vec<Column>, ParquetError> {
+    let mut columns = Vec::new();
+    for field in Field::all() {
+        let mut place = field.name.to_owned();
+        if field.kind == Type::Time {
+            // The one that people read has not all of it.
+            place.push_str(TICKS);
+        }
+        let values = match field.kind {
+            Type::Number => Batches::open(file, group, &place)?.map(Values::Number),
+            Type::Bool => Batches::open(file, group, &place)?.map(Values::Bool),
+            Type::Text | Type::Hex => Batches::open(file, group, &place)?.map(Values::Text),
+            Type::Time => Batches::open(file, group, &place)?.map(Values::Time),
+            Type::Counts => {
+                let keys = Batches::open(file, group, &format!("{place}.key_value.key"))?;
+                let values = Batches::open(file, group, &format!("{place}.key_value.value"))?;
+                let both = keys.zip(values);
+                both.map(|(keys, values)| Values::Counts(keys, Box::new(values)))
+            }
+        };
+        columns.extend(values.map(|values| Column { field, values }));
+    }
+    Ok(columns)
+}
+
+impl Column {
+    /// The fact of the next row.
+    fn next(&mut self) -> Result<Option<Value<'_>>, ParquetError> {
+        Ok(match &mut self.values {
+            Values::Number(numbers) => {
+                let number = numbers.row()?.values.first();
+                number.map(|number| Value::Number(number.cast_unsigned()))
+            }
+            Values::Bool(truths) => truths.row()?.values.first().copied().map(Value::Bool),
+            Values::Time(times) => {
+                let ticks = times.row()?.values.first();
+                ticks.map(|ticks| Value::Time(Time(*ticks)))
+            }
+            Values::Text(texts) => match texts.row()?.values.first() {
+                Some(text) => Some(Value::Text(text.as_utf8()?.into())),
+                None => None,
+            },
+            Values::Counts(keys, values) => {
+                let (keys, values) = (keys.row()?, values.row()?);
+                let entry = |(kind, count): (&ByteArray, &i64)| {
+                    Ok((kind.as_utf8()?.to_owned(), (*count).into()))
+                };
+                let entries = keys.values.iter().zip(values.values).map(entry);
+                let entries = entries.collect::<Result<serde_json::Map<_, _>, ParquetError>>()?;
+                let counts = keys
+                    .is_there
+                    .then(|| serde_json::from_value::<Counts>(entries.into()));
+                let counts = counts.transpose();
+                let counts = counts.map_err(|error| ParquetError::General(error.to_string()))?;
+                counts.map(Value::Counts)
+            }
+        })
+    }
+}
+
+/// A column, read batch by batch.
+struct Batches<T: DataType> {
+    reader: ColumnReaderImpl<T>,
+    /// The level of a value that is there.
+    there: i16,
+    levels: Vec<i16>,
+    repetitions: Vec<i16>,
+    values: Vec<T::T>,
+    /// Levels and values of the rows before.
+    passed: usize,
+    passed_values: usize,
+}
+
+/// What a column has of one row.
+struct Row<'b, T> {
+    /// Is the outermost group there, or the value, if it is in none?
+    is_there: bool,
+    values: &'b [T],
+}
+
+impl<T: DataType> Batches<T> {
+    /// The column at this place; `None` if there is none.
+    fn open(
+        file: &Arc<File>,
+        group: &RowGroupMetaData,
+        place: &str,
+    ) -> Result<Option<Self>, ParquetError> {
+        let mut columns = group.columns().iter();
+        let Some(column) = columns.find(|column| column.column_path().string() == place) else {
+            return Ok(None);
+        };
+        let description = column.column_descr_ptr();
+        if description.physical_type() != T::get_physical_type() {
+            let found = description.physical_type();
+            let why = format!(
+                "{place} is a column of {found}, not {}",
+                T::get_physical_type()
+            );
+            return Err(ParquetError::General(why));
+        }
+        // N.B. the reader's own check panics.
+        let offsets = [
+            column.data_page_offset(),
+            column.dictionary_page_offset().unwrap_or_default(),
+            column.compressed_size(),
+        ];
+        if offsets.iter().any(|offset| *offset < 0) {
+            return Err(ParquetError::General(format!(
+                "{place} lies before the file"
+            )));
+        }
+        let rows = usize::try_from(group.num_rows())?;
+        let pages = SerializedPageReader::new(Arc::clone(file), column, rows, None)?;
+        Ok(Some(Self {
+            there: description.max_def_level(),
+            reader: ColumnReaderImpl::new(description, Box::new(pages)),
+            levels: Vec::new(),
+            repetitions: Vec::new(),
+            values: Vec::new(),
+            passed: 0,
+            passed_values: 0,
+        }))
+    }
+
+    /// What the next row has.
+    fn row(&mut self) -> Result<Row<'_, T::T>, ParquetError> {
+        if self.passed == self.levels.len() {
+            self.read()?;
+        }
+        let (first, before) = (self.passed, self.passed_values);
+        loop {
+            let level = self.levels.get(self.passed);
+            let level = level.ok_or_else(|| ParquetError::EOF("rows are missing".to_owned()))?;
+            self.passed_values += usize::from(*level == self.there);
+            self.passed += 1;
+            // What repeats is of the same row.
+            if self
+                .repetitions
+                .get(self.passed)
+                .is_none_or(|level| *level == 0)
+            {
+                break;
+            }
+        }
+        let values = self.values.get(before..self.passed_values);
+        Ok(Row {
+            is_there: self.levels[first] > 0 || self.there == 0,
+            values: values.ok_or_else(|| ParquetError::EOF("values are missing".to_owned()))?,
+        })
+    }
+
+    fn read(&mut self) -> Result<(), ParquetError> {
+        let (levels, repetitions) = (&mut self.levels, &mut self.repetitions);
+        levels.clear();
+        repetitions.clear();
+        self.values.clear();
+        (self.passed, self.passed_values) = (0, 0);
+        let (rows, _, _) =
+            self.reader
+                .read_records(BATCH, Some(levels), Some(repetitions), &mut self.values)?;
+        if self.there == 0 {
+            // A column that is always there has no levels.
+            levels.resize(rows, 0);
+        }
+        Ok(())
+    }
+}
+
+fn at(place: Place, error: &ParquetError) -> Fault {
+    Fault::Damaged(place, error.to_string())
+}
