@@ -9,6 +9,7 @@ use crate::{
     command::{cargo, run, workspace},
     coverage, judge, pe,
     programs::Tests,
+    setup,
     verify::{self, Depth},
 };
 
@@ -39,6 +40,7 @@ pub(crate) fn test() -> Result<()> {
         run(cargo().arg("test").args(packages(PORTABLE)))?;
         return run(&mut loom());
     }
+    setup::test_tools()?;
     let lab = Lab::build()?;
     let tests = Tests::build(&lab)?;
     let failed = tests.alone().filter_map(|mut test| run(&mut test).err());
@@ -96,6 +98,7 @@ pub(crate) fn clippy() -> Result<()> {
         .arg("--all-targets")
         .args(packages(APART))
         .args(STRICT))?;
+    library(&STRICT)?;
     let mut wdk_build = cargo();
     wdk_build
         .arg("clippy")
@@ -105,6 +108,17 @@ pub(crate) fn clippy() -> Result<()> {
         .arg("--manifest-path")
         .arg(workspace().join("lab/wdk/wdk-build/Cargo.toml"));
     run(wdk_build.args(STRICT))
+}
+
+/// Lints the client's library as others use it, without the command line, and its documentation.
+fn library(strict: &[&str]) -> Result<()> {
+    const LIBRARY: [&str; 2] = ["-p", "ntwatch-client"];
+    let mut alone = cargo();
+    alone.arg("clippy").args(LIBRARY);
+    run(alone.arg("--no-default-features").args(strict))?;
+    let mut pages = cargo();
+    pages.args(["doc", "--no-deps", "--all-features"]);
+    run(pages.args(LIBRARY).env("RUSTDOCFLAGS", "--deny=warnings"))
 }
 
 /// The lab as tests find it.
