@@ -12,20 +12,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 
 /// A stream with an event of each kind that the schemas tell apart.
-const STREAM: [&str; 12] = [
-    r#"{"seq":0,"time":"2026-11-22T03:00:00.0000001Z","event":"session","session":{"driver_load_id":"0x2a","boot_time":"2026-11-22T01:00:00Z","host":"DESK.lab.example","schema":1,"driver_version":"0.1.0.0","client_version":"0.1.0"}}"#,
-    r#"{"seq":1,"time":"2026-11-22T03:00:00.0000002Z","event":"process_running","process":{"pid":900,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe","command_line":"explorer","user":"DESK\\ann"}}"#,
-    r#"{"seq":4294967296,"time":"2026-11-22T03:00:01.0000001Z","event":"process_start","process":{"pid":4711,"key":"0x4000000000002","create_time":"2026-11-22T03:00:01Z","image":"C:\\Windows\\System32\\cmd.exe","image_exact":true,"command_line":"\"C:\\Windows\\System32\\cmd.exe\" /c \"echo a\"","session":1,"user":"NT AUTHORITY\\SYSTEM","logon_id":"0x3e7","integrity":"system","wow64":false,"subsystem":"win32","sha256":"00ff"},"parent":{"pid":900,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"},"creator":{"pid":900,"tid":904,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"}}"#,
-    r#"{"seq":4294967297,"time":"2026-11-22T03:00:02Z","event":"thread_start","process":{"pid":4711,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"thread":{"tid":4712},"creator":{"pid":4711,"tid":4713,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"remote":false}"#,
-    r#"{"seq":4294967298,"time":"2026-11-22T03:00:02Z","event":"thread_start","process":{"pid":900,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"},"thread":{"tid":908,"start_address":"0x7ff0"},"creator":{"pid":4711,"tid":4713,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"remote":true}"#,
-    r#"{"seq":4294967299,"time":"2026-11-22T03:00:02Z","event":"thread_exit","process":{"pid":900,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"},"thread":{"tid":908},"exit_status":3221225786}"#,
-    r#"{"seq":4294967300,"time":"2026-11-22T03:00:02Z","event":"image_load","process":{"pid":4711,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"image":{"path":"C:\\Windows\\System32\\ntdll.dll","base":"0x7ff900000000","size":"0x1f8000","kernel":false,"signature_level":"windows","signature_type":"catalog_cached","partial_map":false,"machine_mismatch":false}}"#,
-    r#"{"seq":4294967301,"time":"2026-11-22T03:00:02Z","event":"image_load","image":{"path":"C:\\Windows\\System32\\drivers\\x.sys","base":"0xfffff80000000000","kernel":true,"signature_level":"windows","signature_type":"embedded","partial_map":false,"machine_mismatch":false}}"#,
-    r#"{"seq":4294967302,"time":"2026-11-22T03:00:02Z","event":"handle_open","operation":"create","kernel":false,"source":{"pid":4711,"tid":4713,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"target":{"type":"process","pid":900,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"},"access":{"desired":16,"original":2097151},"status":3221225506}"#,
-    r#"{"seq":4294967303,"time":"2026-11-22T03:00:02Z","event":"handle_open","operation":"duplicate","kernel":false,"source":{"pid":4711,"tid":4713,"key":"0x4000000000002","image":"C:\\Windows\\System32\\cmd.exe"},"target":{"type":"thread","pid":900,"tid":908,"key":"0x4000000000001","image":"C:\\Windows\\explorer.exe"},"access":{"desired":16,"original":16,"granted":16,"stripped":0},"status":0}"#,
-    r#"{"seq":4294967304,"time":"2026-11-22T03:00:03Z","event":"process_exit","process":{"pid":4711,"key":"0x4000000000002","create_time":"2026-11-22T03:00:01Z","image":"C:\\Windows\\System32\\cmd.exe"},"exit_status":3221225477}"#,
-    r#"{"seq":4294967305,"time":"2026-11-22T03:00:04Z","event":"lost","stage":"session","lost":{"image_load":3,"handle_open":4},"first_seq":4294967300,"last_seq":4294967311}"#,
-];
+const STREAM: &str = include_str!("common/kinds.jsonl");
 
 fn line(lines: &mut impl Lines, event: &Event) -> Value {
     let mut text = Vec::new();
@@ -36,8 +23,8 @@ fn line(lines: &mut impl Lines, event: &Event) -> Value {
 
 /// What the stream becomes.
 fn stream(mut lines: impl Lines) -> Vec<Value> {
-    let events = STREAM.map(|text| Event::from_json(text).unwrap());
-    events.map(|event| line(&mut lines, &event)).to_vec()
+    let events = STREAM.lines().map(|text| Event::from_json(text).unwrap());
+    events.map(|event| line(&mut lines, &event)).collect()
 }
 
 /// Says nothing where nothing is known; an argument may be empty.
@@ -163,6 +150,8 @@ fn each_kind_of_event_has_its_category_in_ecs() {
             "event process access handle_open",
             "event process end end",
             "pipeline_error - - lost",
+            "event process start start",
+            "event driver start load",
         ]
     );
 }
@@ -192,6 +181,8 @@ fn each_kind_of_event_has_its_class_in_ocsf() {
             "100799 Open Thread",
             "100702 Terminate",
             "100899 Lose Events",
+            "100701 Launch",
+            "100201 Load",
         ]
     );
 }
@@ -303,15 +294,31 @@ fn a_refused_handle_is_a_failure_with_its_status() {
 
 #[test]
 fn what_is_lost_is_counted_in_both() {
-    let line = stream(Ecs::default()).pop().unwrap();
+    let line = stream(Ecs::default()).swap_remove(11);
     assert_eq!(line["labels"]["lost_handle_open"], "4");
     let message = line["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("7 events were lost"), "{message}");
 
-    let line = stream(Ocsf::default()).pop().unwrap();
+    let line = stream(Ocsf::default()).swap_remove(11);
     assert_eq!(line["count"], 7);
     assert_eq!(
         line["unmapped"]["lost"],
         json!({"image_load": 3, "handle_open": 4})
     );
+}
+
+#[test]
+fn arguments_of_wsl_are_those_that_were_passed() {
+    let line = &stream(Ecs::default())[12];
+    assert_eq!(line["process"]["args"], json!(["ls", "-l", "my file"]));
+    assert_eq!(line["process"]["command_line"], "ls -l my file");
+    assert_eq!(line["process"]["name"], "ls");
+    assert_eq!(line["user"], json!({"id": "S-1-5-21-1-2-3-1001"}));
+    let line = &stream(Ocsf::default())[12];
+    assert_eq!(line["process"]["cmd_line"], "ls -l my file");
+    assert_eq!(
+        line["process"]["user"],
+        json!({"uid": "S-1-5-21-1-2-3-1001"})
+    );
+    assert_eq!(line["process"]["integrity_id"], 99);
 }

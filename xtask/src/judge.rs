@@ -1,8 +1,8 @@
 //! Has tools that nobody here wrote read what the client writes.
 //!
 //! A recording is replayed through the driver once, and the client makes every format of its
-//! events. Then each judge in `lab/judges` looks at the folder of them, and after that at copies
-//! with planted faults.
+//! events, and of one event of each kind. Then each judge in `lab/judges` looks at the folder of
+//! them, and after that at copies with planted faults.
 
 use std::{
     env,
@@ -47,15 +47,28 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     // Nothing of an earlier run is to be judged.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let events = folder.join(EVENTS);
-    recording.replay(&artifacts, &events)?;
-    for (format, name) in SHOWN {
-        let mut show = Command::new(artifacts.path("ntwatch")?);
-        show.arg("show").arg(&events).args(["--format", format]);
-        command::run(show.stdout(create(&folder.join(name))?))?;
-    }
+    recording.replay(&artifacts, &folder.join(EVENTS))?;
+    show(&artifacts, &folder)?;
+    // What a recording has not: losses, drivers, WSL.
+    let kinds = folder.join("kinds");
+    fs::create_dir(&kinds).with_context(|| kinds.display().to_string())?;
+    let one_of_each = workspace().join("client/tests/common/kinds.jsonl");
+    fs::copy(&one_of_each, kinds.join(EVENTS))
+        .with_context(|| one_of_each.display().to_string())?;
+    show(&artifacts, &kinds)?;
     for judge in &judges {
         judge.look_at(&folder, &recording)?;
+    }
+    Ok(())
+}
+
+/// Makes every format of the events in a folder.
+fn show(artifacts: &Artifacts, folder: &Path) -> Result<()> {
+    for (format, name) in SHOWN {
+        let mut show = Command::new(artifacts.path("ntwatch")?);
+        show.arg("show").arg(folder.join(EVENTS));
+        show.args(["--format", format]);
+        command::run(show.stdout(create(&folder.join(name))?))?;
     }
     Ok(())
 }

@@ -7,25 +7,31 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import spoil
 
-# Of these many lines of each kind of event the tests of a judge itself are made.
-SAMPLES = 20
+# The lines' events, in ntwatch's own format.
+EVENTS = "events.jsonl"
+# The folder in the folder with one event of each kind, some of which no recording has.
+KINDS = "kinds"
 # Who wants to read more?
 SHOWN = 20
+
+# What both an event and its line tell: its number, and ntwatch's word for it.
+Identity = tuple[object, object]
 
 
 @dataclass
 class Judge:
-    """Looks at a file of lines, of which there has to be one for each event."""
+    """Looks at files of lines, of which there has to be one for each event."""
 
     # The schema's name, and the file that is said to be of it.
     schema: str
     output: str
-    # Where ntwatch's own word for the kind of event stands.
+    # Where a line has the number and the word.
+    sequence: str
     kind: str
     # What is wrong with a line.
     complaints: Callable[[str], Iterator[str]]
@@ -37,46 +43,53 @@ class Judge:
         parser.add_argument("recording", type=Path, nargs="?", help="what the events are made of")
         parser.add_argument("--self-test", action="store_true")
         arguments = parser.parse_args()
-        lines = read(arguments.folder / self.output)
+        kinds = arguments.folder / KINDS
         if arguments.self_test:
-            return int(self.self_test(lines) > 0)
-        told = read(arguments.folder / "events.jsonl")
-        events = Counter(json.loads(line)["event"] for line in told)
+            return int(self.self_test(kinds) > 0)
+        judged = [self.judge(folder) for folder in (arguments.folder, kinds)]
+        if None in judged:
+            return 1
+        add_figure(f"lines of {self.schema}, by a checker of others", sum(judged), "lines")
+        return 0
+
+    def judge(self, folder: Path) -> int | None:
+        """How many lines there are; `None` if something is wrong with them."""
+        lines, events = read(folder / self.output), events_of(folder)
         wrong = list(islice(self.failures(lines, events), SHOWN))
         for failure in wrong:
-            print(f"FAILED: {failure}", file=sys.stderr)
-        if not wrong:
-            for kind, count in sorted(events.items()):
-                print(f"{kind:<16} {count:>7} lines of {self.schema}")
-            add_figure(f"lines of {self.schema}, by a checker of others", len(lines), "lines")
-        return int(bool(wrong))
+            print(f"FAILED: {folder.name}/{self.output}, {failure}", file=sys.stderr)
+        if wrong:
+            return None
+        for kind, count in sorted(Counter(kind for _, kind in events).items()):
+            print(f"{kind:<16} {count:>7} lines of {self.schema}")
+        return len(lines)
 
-    def failures(self, lines: list[str], events: Counter[object]) -> Iterator[str]:
-        told: Counter[object] = Counter()
-        for number, line in enumerate(lines, 1):
-            told[self.kind_of(line)] += 1
-            for complaint in self.complaints(line):
-                yield f"line {number}: {complaint}"
-        for kind in sorted(told.keys() | events.keys(), key=str):
-            if told[kind] != events[kind]:
-                yield f"{told[kind]} lines for {events[kind]} events {kind}"
+    def failures(self, lines: list[str], events: list[Identity]) -> Iterator[str]:
+        for number, (line, event) in enumerate(zip_longest(lines, events), 1):
+            told = None if line is None else self.identity(line)
+            if told != event:
+                yield f"line {number}: is of {told}, the event is {event}"
+            if line is not None:
+                yield from (f"line {number}: {complaint}" for complaint in self.complaints(line))
         if not lines:
             yield "there is no line"
 
-    def kind_of(self, line: str) -> object:
+    def identity(self, line: str) -> Identity | None:
         try:
-            inside, name = spoil.find(json.loads(line), self.kind)
-            return inside[name]
+            parsed = json.loads(line)
+            found = [spoil.find(parsed, place) for place in (self.sequence, self.kind)]
+            sequence, kind = (inside[name] for inside, name in found)
         except (ValueError, KeyError, TypeError):
             return None
+        return sequence, kind
 
-    def self_test(self, lines: list[str]) -> int:
+    def self_test(self, folder: Path) -> int:
         """How many faults go unnoticed."""
-        lines = self.samples(lines)
-        events = Counter(self.kind_of(line) for line in lines)
+        lines, events = read(folder / self.output), events_of(folder)
         spoiled = {name: spoil.planted(lines, fault) for name, fault in self.faults.items()}
         spoiled["a line that is missing"] = lines[1:]
-        spoiled["a line that is there twice"] = lines[:1] + lines
+        spoiled["a line that is there twice"] = [*lines, lines[-1]]
+        spoiled["two lines in each other's place"] = [lines[1], lines[0], *lines[2:]]
         spoiled["a line that is cut off"] = [*lines[:-1], lines[-1][:-2]]
         spoiled["nothing at all"] = []
         unnoticed = 0
@@ -87,14 +100,10 @@ class Judge:
         add_figure(f"faults in {self.schema}, noticed", len(spoiled) - unnoticed, "faults")
         return unnoticed
 
-    def samples(self, lines: list[str]) -> list[str]:
-        seen: Counter[object] = Counter()
-        chosen = []
-        for line in lines:
-            seen[kind := self.kind_of(line)] += 1
-            if seen[kind] <= SAMPLES:
-                chosen.append(line)
-        return chosen
+
+def events_of(folder: Path) -> list[Identity]:
+    events = map(json.loads, read(folder / EVENTS))
+    return [(event["seq"], event["event"]) for event in events]
 
 
 def read(path: Path) -> list[str]:

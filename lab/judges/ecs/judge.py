@@ -1,10 +1,11 @@
 """Is every line of the Elastic Common Schema, as npm's `@elastic/ecs` has it?
 
-    python judge.py FOLDER               FOLDER/ecs.jsonl, beside FOLDER/events.jsonl
-    python judge.py --self-test FOLDER   lines of it with faults, each of which must be noticed
+    python judge.py FOLDER               FOLDER/ecs.jsonl and FOLDER/kinds/ecs.jsonl
+    python judge.py --self-test FOLDER   the latter with faults, each of which must be noticed
 
 Every leaf of every line has to be a field, of the field's type, with a value that is allowed. There
-has to be a line for each event. Exit code 1: something is wrong, or there was nothing to look at.
+has to be a line for each event of `events.jsonl` beside it, in the same order. Exit code 1:
+something is wrong, or there was nothing to look at.
 """
 
 import sys
@@ -19,5 +20,12 @@ from judging import Judge
 from lines import complaints
 
 if __name__ == "__main__":
-    schema = partial(complaints, fields.load())
-    sys.exit(Judge("ECS", "ecs.jsonl", "event.code", schema, FAULTS).run(__doc__))
+    judge = Judge(
+        schema="ECS",
+        output="ecs.jsonl",
+        sequence="event.sequence",
+        kind="event.code",
+        complaints=partial(complaints, fields.load()),
+        faults=FAULTS,
+    )
+    sys.exit(judge.run(__doc__))

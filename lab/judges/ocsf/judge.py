@@ -1,12 +1,12 @@
 """Is every line of the Open Cybersecurity Schema Framework, as `ocsf-json-schema` has it?
 
-    python judge.py FOLDER               FOLDER/ocsf.jsonl, beside FOLDER/events.jsonl
-    python judge.py --self-test FOLDER   lines of it with faults, each of which must be noticed
+    python judge.py FOLDER               FOLDER/ocsf.jsonl and FOLDER/kinds/ocsf.jsonl
+    python judge.py --self-test FOLDER   the latter with faults, each of which must be noticed
 
 Every line has to be valid by the JSON Schema of its class, which has no attribute but the class'
 own and none that is deprecated. Beyond that, `type_uid` has to be made of class and activity, and
-names have to be those of their numbers. There has to be a line for each event. Exit code 1:
-something is wrong, or there was nothing to look at.
+names have to be those of their numbers. There has to be a line for each event of `events.jsonl`
+beside it, in the same order. Exit code 1: something is wrong, or there was nothing to look at.
 """
 
 import sys
@@ -19,5 +19,12 @@ from judging import Judge
 from lines import Schema
 
 if __name__ == "__main__":
-    kind = "metadata.event_code"
-    sys.exit(Judge("OCSF", "ocsf.jsonl", kind, Schema().complaints, FAULTS).run(__doc__))
+    judge = Judge(
+        schema="OCSF",
+        output="ocsf.jsonl",
+        sequence="metadata.sequence",
+        kind="metadata.event_code",
+        complaints=Schema().complaints,
+        faults=FAULTS,
+    )
+    sys.exit(judge.run(__doc__))
