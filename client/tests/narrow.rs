@@ -282,6 +282,14 @@ fn the_driver_filters_what_it_can() {
              threads opened for QUERY_INFORMATION",
         ),
         (
+            "event == handle_open and target.image ~ lsass.exe",
+            "handle_open",
+        ),
+        (
+            "process.image == System and thread.tid == 8",
+            "thread_start, thread_exit, image_load",
+        ),
+        (
             "source.pid == 4 and (access.original has terminate or status != 0)",
             "handle_open; pid 4; all processes opened; all threads opened",
         ),

@@ -24,8 +24,9 @@ impl Condition {
     ///   joined with: image loads for the starts of threads, thread starts for their exits.
     /// - A filter that says nothing about rights leaves out opens that only look, unless the
     ///   condition asks about `access`: then it alone decides.
-    /// - N.B. Where processes are chosen by image or pid, the names of the others come from Windows,
-    ///   which has none for who is gone, as with [`Filter::image`].
+    /// - N.B. Where processes are chosen by image or pid, the names of others come from Windows,
+    ///   which has none for who is gone, as with [`Filter::image`]. So they are not where it asks
+    ///   for those names, too; nor by image for handles, as what is opened may have ended.
     ///
     /// # Errors
     /// [`FilterError::NoEvents`] if it can hold for no event that the filter asks for.
@@ -226,7 +227,12 @@ fn bounds_of_test(test: &Test, shape: Shape) -> Option<Bounds> {
         }
         _ => Bounds {
             by_pid: is_party && fact == "pid" && pids_of(test).is_some(),
-            by_image: is_party && fact == "image" && image_patterns(test).is_some(),
+            // What is opened, or opens, may have ended: the client may know it still, the driver
+            // does not.
+            by_image: is_party
+                && fact == "image"
+                && !matches!(shape, Shape::Handle(_))
+                && image_patterns(test).is_some(),
             rights: None,
         },
     })
@@ -292,20 +298,21 @@ fn pids_of(test: &Test) -> Option<Vec<u32>> {
 /// Patterns for the driver of which one names every image that passes.
 fn image_patterns(test: &Test) -> Option<Vec<String>> {
     let literals = match &test.check {
-        Check::Like(pattern) => return Some(vec![for_driver(&pattern.text.written)]),
+        Check::Like(pattern) => return Some(vec![for_driver(&pattern.text.written)?]),
         Check::Is(Relation::Equal, literal) => std::slice::from_ref(literal),
         Check::In(literals) => literals,
         _ => return None,
     };
     // A path is a pattern of itself.
     let patterns = literals.iter().map(|literal| for_driver(&literal.written));
-    Some(patterns.collect())
+    patterns.collect()
 }
 
 /// A pattern that names an image by its kernel's path if this one does by the path that people
 /// know. What they differ in is how they begin (see [`crate::volumes`]), and which other letters
-/// are one in two cases is for Windows to say.
-fn for_driver(pattern: &str) -> String {
+/// are one in two cases is for Windows to say. `None` for what may name `System` and its like, whose
+/// names clients are told of, and drivers not.
+fn for_driver(pattern: &str) -> Option<String> {
     let is_separator = |letter| letter == '\\' || letter == '/';
     let is_wild = |letter| letter == '*' || letter == '?';
     let mut name: String = pattern
@@ -324,10 +331,10 @@ fn for_driver(pattern: &str) -> String {
             // It would be turned to a device.
             name.replace_range(..1, "?");
         }
-        return name;
+        return name.contains('.').then_some(name);
     };
     if name.starts_with('/') {
-        return name;
+        return Some(name);
     }
     // What follows a drive, a share's first backslash, or anything: `\` and a name.
     let rest = match drive {
@@ -336,9 +343,10 @@ fn for_driver(pattern: &str) -> String {
     };
     let is_named = |rest: &str| !rest.starts_with(|first| is_separator(first) || is_wild(first));
     if rest.strip_prefix('\\').is_some_and(is_named) {
-        return format!("*{rest}");
+        return Some(format!("*{rest}"));
     }
     let (separator, part) = name[last..].split_at(1);
     let wild = if part.starts_with(is_wild) { "*" } else { "" };
-    format!("*{separator}{wild}{}", part.trim_start_matches(is_wild))
+    let part = part.trim_start_matches(is_wild);
+    Some(format!("*{separator}{wild}{part}"))
 }
