@@ -1,6 +1,6 @@
 //! `ntwatch convert`: recordings, in another format.
 
-use crate::cli::ConvertOptions;
+use crate::cli::{ConditionOptions, ConvertOptions};
 use crate::failure::{self, Failure};
 use crate::progress::Progress;
 use ntwatch_client::Body;
@@ -19,7 +19,12 @@ pub(crate) fn run(options: &ConvertOptions) -> Result<ExitCode, Failure> {
         Some(bytes) => Progress::bytes(bytes),
         None => Progress::endless(),
     };
-    let copied = copy(&mut events, &mut recorder, &mut progress);
+    let copied = copy(
+        &mut events,
+        &options.condition,
+        &mut recorder,
+        &mut progress,
+    );
     progress.end();
     if let Err(failure) = copied {
         recorder.discard();
@@ -32,6 +37,7 @@ pub(crate) fn run(options: &ConvertOptions) -> Result<ExitCode, Failure> {
 
 fn copy(
     events: &mut Recordings,
+    condition: &ConditionOptions,
     recorder: &mut Recorder,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
@@ -41,7 +47,9 @@ fn copy(
         .map_err(Failure::Signals)?;
     while let Some(event) = events.next() {
         let event = event?;
-        recorder.write(&event)?;
+        if condition.lets_through(&event) {
+            recorder.write(&event)?;
+        }
         let lost = match &event.body {
             Body::Lost(lost) => lost.counts.total(),
             _ => 0,

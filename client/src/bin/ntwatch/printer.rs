@@ -19,14 +19,14 @@ impl Printer {
     pub(crate) fn new(options: &OutputOptions) -> io::Result<Self> {
         let mut out = Output::new();
         let width = out.width.filter(|_| !options.wide);
-        let fields = || options.fields.iter().copied();
-        let mut lines: Box<dyn Lines> = match (options.format, options.fields.is_empty()) {
+        let fields = options.fields();
+        let mut lines: Box<dyn Lines> = match (options.format, fields.is_empty()) {
             (Shape::Pretty, true) => Box::new(Pretty::new(out.colours, width)),
-            (Shape::Pretty, false) => Box::new(Columns::new(fields(), out.colours, width)),
+            (Shape::Pretty, false) => Box::new(Columns::new(fields, out.colours, width)),
             (Shape::Jsonl, true) => Box::new(JsonLines::default()),
-            (Shape::Jsonl, false) => Box::new(JsonLines::with_fields(fields())),
+            (Shape::Jsonl, false) => Box::new(JsonLines::with_fields(fields)),
             (Shape::Csv, true) => Box::new(Csv::default()),
-            (Shape::Csv, false) => Box::new(Csv::with_fields(fields())),
+            (Shape::Csv, false) => Box::new(Csv::with_fields(fields)),
             (Shape::Ecs, _) => Box::new(Ecs::default()),
             (Shape::Ocsf, _) => Box::new(Ocsf::default()),
             (Shape::Sysmon, _) => Box::new(Sysmon::default()),

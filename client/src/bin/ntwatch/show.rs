@@ -27,9 +27,7 @@ fn show(
     let mut shown = 0;
     for event in events {
         let event = event?;
-        let condition = options.condition.as_ref();
-        let fulfils = condition.is_none_or(|condition| condition.lets_through(&event));
-        if !(is_among(&options.events, &event) && fulfils) {
+        if !is_among(&options.events, &event) || !options.condition.lets_through(&event) {
             continue;
         }
         printer.print(&event)?;

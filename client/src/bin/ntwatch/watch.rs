@@ -71,7 +71,7 @@ pub(crate) fn follow(
     sink.ended()?;
     let stats = watch.driver().stats();
     let mut summary = report::Summary::new(&watch, passed.on, began.elapsed(), stats);
-    if let Some(condition) = &options.condition {
+    if let Some(condition) = &options.condition.condition {
         summary = summary.filtered(&filter, condition, passed.left_out);
     }
     eprint!("{summary}");
@@ -102,10 +102,6 @@ fn pass_on(
     sink: &mut impl Sink,
 ) -> Result<Passed, Failure> {
     let mut passed = Passed::default();
-    let is_wanted = |event: &Event| {
-        let condition = options.condition.as_ref();
-        condition.is_none_or(|condition| condition.lets_through(event))
-    };
     while passed.failure.is_none() && options.count.is_none_or(|count| passed.on < count) {
         if watch.is_caught_up() {
             sink.caught_up()?;
@@ -113,7 +109,7 @@ fn pass_on(
         match watch.next() {
             Some(Ok(event)) => {
                 let counts = u64::from(event.body.kind().is_some());
-                if is_wanted(&event) {
+                if options.condition.lets_through(&event) {
                     passed.on += counts;
                     sink.event(&event)?;
                 } else {

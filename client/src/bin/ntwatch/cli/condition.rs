@@ -1,6 +1,24 @@
-//! What `--help` says of conditions.
+//! The words for conditions.
 
-use ntwatch_client::Field;
+use clap::Args;
+use ntwatch_client::{Condition, Event, Field};
+
+#[derive(Debug, Args)]
+pub(crate) struct ConditionOptions {
+    /// Only events that fulfil this condition, such as `process.image ~ powershell.exe and
+    /// process.command_line contains '-enc'`; --help says more.
+    #[arg(long = "where", value_name = "CONDITION", long_help = help())]
+    #[arg(value_parser = Condition::parse)]
+    pub(crate) condition: Option<Condition>,
+}
+
+impl ConditionOptions {
+    /// Is this event to be passed on?
+    pub(crate) fn lets_through(&self, event: &Event) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_none_or(|condition| condition.lets_through(event))
+    }
+}
 
 /// A line that ends in `\` goes on: paragraphs are broken where the terminal is.
 const LANGUAGE: &str = "\
@@ -22,14 +40,14 @@ count. Times are written as they are shown: 2026-11-22T03:03:27Z. A fact that an
 fulfils no comparison, not even `!=`: `not (process.user == x)` takes whom nothing is known of, \
 `process.user != x` does not.
 
-The driver filters as far as it can, and --events, --pid and their like hold besides. If \
---access is not given, a condition about `access` takes its place. What is said of the stream \
+Of live events the driver filters as far as it can; --events, --pid and their like hold besides. \
+If --access is not given, a condition about `access` takes its place. What is said of the stream \
 itself, `session` and `lost`, always comes.
 
 Facts: ";
 
 /// The long help of `--where`.
-pub(super) fn help() -> String {
+fn help() -> String {
     let names: Vec<_> = Field::all().iter().map(|field| field.name).collect();
     LANGUAGE.to_owned() + &names.join(", ")
 }

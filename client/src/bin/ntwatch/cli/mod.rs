@@ -7,6 +7,7 @@ mod protect;
 mod recording;
 mod session;
 
+pub(crate) use condition::ConditionOptions;
 pub(crate) use output::{OutputOptions, Shape};
 pub(crate) use protect::{AddOptions, ProtectCommand};
 pub(crate) use recording::{ConvertOptions, RecordOptions, ShowOptions};
@@ -42,10 +43,10 @@ pub(crate) enum Command {
     Record(Box<RecordOptions>),
     /// Shows what was recorded, in any shape that `watch` has.
     #[command(after_long_help = examples::SHOW)]
-    Show(ShowOptions),
+    Show(Box<ShowOptions>),
     /// Makes a recording of another format of one, or one of many.
     #[command(after_long_help = examples::CONVERT)]
-    Convert(ConvertOptions),
+    Convert(Box<ConvertOptions>),
     /// Shows what became of the events since the driver was loaded, by kind.
     #[command(after_long_help = examples::STATS)]
     Stats(StatsOptions),

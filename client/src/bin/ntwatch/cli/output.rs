@@ -13,9 +13,9 @@ pub(crate) struct OutputOptions {
     pub(crate) format: Shape,
 
     /// Only these facts of each event, with commas between, such as `time,process.image`. Of `pretty`
-    /// they are the columns.
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = field)]
-    pub(crate) fields: Vec<&'static Field>,
+    /// they are the columns. `process` stands for all that are called `process.…`.
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = facts)]
+    fields: Vec<Facts>,
 
     /// Do not cut lines to the width of the terminal.
     #[arg(long)]
@@ -23,6 +23,17 @@ pub(crate) struct OutputOptions {
 }
 
 impl OutputOptions {
+    /// The facts that were chosen, each once; none if all are to be shown.
+    pub(crate) fn fields(&self) -> Vec<&'static Field> {
+        let mut fields = Vec::new();
+        for field in self.fields.iter().flat_map(|Facts(fields)| fields) {
+            if !fields.contains(field) {
+                fields.push(*field);
+            }
+        }
+        fields
+    }
+
     /// Fails if fields were chosen for a shape that has its own.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let has_own = match self.format {
@@ -54,19 +65,27 @@ pub(crate) enum Shape {
     Sysmon,
 }
 
-fn field(name: &str) -> Result<&'static Field, String> {
-    Field::named(name).ok_or_else(|| {
-        let dot = |name: &str| name.split('.').next().map(str::to_owned);
-        let like: Vec<_> = Field::all()
-            .iter()
-            .map(|field| field.name)
-            .filter(|known| known.rsplit('.').next() == Some(name) || dot(known) == dot(name))
-            .collect();
-        match like.is_empty() {
-            true => "no event has such a fact; `ntwatch watch --help` names some".to_owned(),
-            false => format!("no event has such a fact; there is {}", like.join(", ")),
-        }
-    })
+/// What a word of `--fields` stands for.
+#[derive(Clone, Debug)]
+struct Facts(Vec<&'static Field>);
+
+fn facts(name: &str) -> Result<Facts, String> {
+    let of_group = |field: &&Field| {
+        let fact = field.name.strip_prefix(name);
+        fact.is_some_and(|fact| fact.starts_with('.'))
+    };
+    let fields: Vec<_> = match Field::named(name) {
+        Some(field) => vec![field],
+        None => Field::all().iter().filter(of_group).collect(),
+    };
+    match (fields.is_empty(), Field::like(name).as_slice()) {
+        (false, _) => Ok(Facts(fields)),
+        (true, []) => Err("no event has such a fact; `--help` lists them, of --where".to_owned()),
+        (true, like) => Err(format!(
+            "no event has such a fact; there is {}",
+            like.join(", ")
+        )),
+    }
 }
 
 impl fmt::Display for Shape {

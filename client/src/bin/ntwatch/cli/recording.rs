@@ -1,10 +1,9 @@
 //! The words for recordings.
 
 use super::session::kinds;
-use super::{OutputOptions, SessionOptions, condition};
+use super::{ConditionOptions, OutputOptions, SessionOptions};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
-use ntwatch_client::Condition;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::recording::{Format, Rotation};
 use std::path::PathBuf;
@@ -58,10 +57,8 @@ pub(crate) struct ShowOptions {
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
     pub(crate) events: Vec<Kind>,
 
-    /// Only events that fulfil this condition, as with `ntwatch watch`.
-    #[arg(long = "where", value_name = "CONDITION", long_help = condition::help())]
-    #[arg(value_parser = Condition::parse)]
-    pub(crate) condition: Option<Condition>,
+    #[command(flatten)]
+    pub(crate) condition: ConditionOptions,
 
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -85,6 +82,9 @@ pub(crate) struct ConvertOptions {
 
     #[command(flatten)]
     pub(crate) target: TargetOptions,
+
+    #[command(flatten)]
+    pub(crate) condition: ConditionOptions,
 }
 
 impl RecordOptions {

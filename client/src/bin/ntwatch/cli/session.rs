@@ -1,11 +1,11 @@
 //! The words for a session: what it is to have, and how that comes.
 
-use super::{Transport, condition};
+use super::{ConditionOptions, Transport};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::rights::UnknownRight;
-use ntwatch_client::{Condition, Delivery, Filter, FilterError, Rights, Select};
+use ntwatch_client::{Delivery, Filter, FilterError, Rights, Select};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -58,11 +58,8 @@ pub(crate) struct SessionOptions {
     #[arg(long, value_enum, value_name = "HASH")]
     pub(crate) hash: Option<Hash>,
 
-    /// Only events that fulfil this condition, such as `process.image ~ powershell.exe and
-    /// process.command_line contains '-enc'`; --help says more.
-    #[arg(long = "where", value_name = "CONDITION", long_help = condition::help())]
-    #[arg(value_parser = Condition::parse)]
-    pub(crate) condition: Option<Condition>,
+    #[command(flatten)]
+    pub(crate) condition: ConditionOptions,
 
     /// End after so many of the driver's events; running processes are not counted.
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
@@ -141,7 +138,7 @@ impl SessionOptions {
         if self.user_images {
             filter = filter.user_images_only();
         }
-        match &self.condition {
+        match &self.condition.condition {
             Some(condition) => condition.narrow(filter),
             None => Ok(filter),
         }

@@ -25,7 +25,7 @@ struct Column {
 
 impl Columns {
     pub(crate) fn new(
-        fields: impl Iterator<Item = &'static Field>,
+        fields: impl IntoIterator<Item = &'static Field>,
         colours: bool,
         width: Option<usize>,
     ) -> Self {
@@ -33,7 +33,7 @@ impl Columns {
             field,
             width: field.name.width(),
         };
-        let columns = fields.map(column).collect();
+        let columns = fields.into_iter().map(column).collect();
         Self {
             columns,
             colours,
