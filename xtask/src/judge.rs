@@ -24,6 +24,9 @@ use crate::{
 /// The events in ntwatch's own format, of which all else is made.
 const EVENTS: &str = "events.jsonl";
 
+/// What `ntwatch convert` makes of them.
+const PARQUET: &str = "events.parquet";
+
 /// What `ntwatch show` makes of them, by format.
 const SHOWN: &[(&str, &str)] = &[
     ("csv", "events.csv"),
@@ -52,9 +55,10 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     // What a recording has not: losses, drivers, WSL.
     let kinds = folder.join("kinds");
     fs::create_dir(&kinds).with_context(|| kinds.display().to_string())?;
-    let one_of_each = workspace().join("client/tests/common/kinds.jsonl");
-    fs::copy(&one_of_each, kinds.join(EVENTS))
-        .with_context(|| one_of_each.display().to_string())?;
+    let mut one_of_each = Command::new(artifacts.path("ntwatch")?);
+    one_of_each.args(["show", "--format", "jsonl"]);
+    one_of_each.arg(workspace().join("client/tests/common/kinds.jsonl"));
+    command::run(one_of_each.stdout(create(&kinds.join(EVENTS))?))?;
     show(&artifacts, &kinds)?;
     for judge in &judges {
         judge.look_at(&folder, &recording)?;
@@ -70,7 +74,9 @@ fn show(artifacts: &Artifacts, folder: &Path) -> Result<()> {
         show.args(["--format", format]);
         command::run(show.stdout(create(&folder.join(name))?))?;
     }
-    Ok(())
+    let mut convert = Command::new(artifacts.path("ntwatch")?);
+    let files = [EVENTS, PARQUET].map(|name| folder.join(name));
+    command::run(convert.arg("convert").args(files))
 }
 
 /// One program that judges.
