@@ -92,8 +92,8 @@ impl Event {
     }
 }
 
-/// The events of kinds that ntwatch has, in file order, for each host of one recording.
-pub type Hosts = BTreeMap<String, Vec<Event>>;
+/// What Sysmon told, in file order, for each host of one recording.
+pub type Hosts = BTreeMap<String, Vec<Told>>;
 
 /// The recordings in the folder that `NTWATCH_RECORDINGS` names. Without it those that stand beside
 /// the checkout, which may be none.
@@ -129,6 +129,15 @@ fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// An event of a kind that ntwatch has too, as Sysmon told it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Sysmon's number for it.
+    pub id: u64,
+    /// Its fields by name; a collector may have added some.
+    pub data: Value,
+}
+
 /// Reads `.evtx`, JSON lines, or a `.zip` of JSON lines.
 ///
 /// # Panics
@@ -154,9 +163,18 @@ pub fn read(path: &Path) -> Hosts {
         }
         _ => add_lines(&mut hosts, file),
     }
-    hosts.retain(|_, events| !events.is_empty());
-    hosts.values_mut().for_each(|events| identify(events));
     hosts
+}
+
+/// What a host's events say of what ntwatch has too.
+///
+/// # Panics
+/// When one of them does not say it.
+#[must_use]
+pub fn events(told: &[Told]) -> Vec<Event> {
+    let mut events = told.iter().map(event).collect::<Vec<_>>();
+    identify(&mut events);
+    events
 }
 
 const NO_GUID: &str = "00000000-0000-0000-0000-000000000000";
@@ -194,7 +212,7 @@ fn add_lines(hosts: &mut Hosts, from: impl Read) {
         let event: Value = serde_json::from_str(&line.expect("a line")).expect("a line of JSON");
         if event["Channel"] == "Microsoft-Windows-Sysmon/Operational" {
             let host = event["Hostname"].as_str().expect("a host").to_owned();
-            add(hosts, host, event["EventID"].as_u64(), &event);
+            add(hosts, host, event["EventID"].as_u64(), event);
         }
     }
 }
@@ -209,11 +227,17 @@ fn add_evtx(hosts: &mut Hosts, event: &Value) {
         hosts,
         host,
         id.as_u64().or_else(|| id["#text"].as_u64()),
-        &event["EventData"],
+        event["EventData"].clone(),
     );
 }
 
-fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: &Value) {
+fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: Value) {
+    if let Some(id @ (1 | 5 | 7 | 8 | 10)) = id {
+        hosts.entry(host).or_default().push(Told { id, data });
+    }
+}
+
+fn event(Told { id, data }: &Told) -> Event {
     let number = |name: &str| {
         let value = &data[name];
         let text = || match value.as_str()? {
@@ -234,31 +258,30 @@ fn add(hosts: &mut Hosts, host: String, id: Option<u64>, data: &Value) {
             image: image.filter(|image| image.contains('\\')).map(Into::into),
         }
     };
-    let event = match id {
-        Some(1) => Event::Start {
+    match id {
+        1 => Event::Start {
             process: party(""),
             parent: party("Parent"),
             command_line: text("CommandLine"),
             user: text("User"),
         },
-        Some(5) => Event::Exit { process: party("") },
-        Some(7) => Event::Image {
+        5 => Event::Exit { process: party("") },
+        7 => Event::Image {
             process: party(""),
             path: text("ImageLoaded"),
         },
-        Some(8) => Event::RemoteThread {
+        8 => Event::RemoteThread {
             source: party("Source"),
             target: party("Target"),
             tid: number("NewThreadId").expect("a thread id"),
             start_address: number("StartAddress").expect("an address"),
         },
-        Some(10) => Event::Open {
+        10 => Event::Open {
             source: party("Source"),
             tid: number("SourceThreadId").expect("a thread id"),
             target: party("Target"),
             granted: number("GrantedAccess").expect("a mask"),
         },
-        _ => return,
-    };
-    hosts.entry(host).or_default().push(event);
+        other => unreachable!("event {other} is not taken"),
+    }
 }

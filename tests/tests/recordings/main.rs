@@ -1,12 +1,16 @@
 //! Sysmon recordings, replayed through the shipped driver: seen whole by the real client, and by
-//! sixteen sessions at once as the filter of each says. By either transport.
+//! sixteen sessions at once as the filter of each says. By either transport. And told again in
+//! Sysmon's own words.
 
 mod filters;
+mod sysmon;
 mod whole;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use ntwatch_tests::lab::{Lab, stderr, stdout};
 use ntwatch_tests::recording::{self, Event};
 use ntwatch_tests::watcher::Transport;
+use serde_json::Value;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,7 +30,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for path in [plain(dir.path()), zipped(dir.path())] {
         let of_this = trials_of(&path);
-        assert_eq!(of_this.len(), 8, "{} has two hosts", path.display());
+        assert_eq!(of_this.len(), 10, "{} has two hosts", path.display());
         trials.extend(of_this);
     }
     let recordings = recording::all();
@@ -61,7 +65,7 @@ fn zipped(dir: &Path) -> PathBuf {
 /// A test of what one host of a recording has.
 type Test = fn(&Path, &str, &[Event], Transport) -> Result<(), Failed>;
 
-/// Two for each host and transport.
+/// Two for each host and transport, and one for each host.
 fn trials_of(path: &Path) -> Vec<Trial> {
     let name = path.file_name().expect("a file").to_string_lossy();
     let tests: [(&str, Test); 2] = [
@@ -69,16 +73,53 @@ fn trials_of(path: &Path) -> Vec<Trial> {
         ("is_filtered_by_sixteen_sessions_at_once", filters::replay),
     ];
     let mut trials = Vec::new();
-    for (host, events) in recording::read(path) {
-        let events = Arc::new(events);
+    for (host, told) in recording::read(path) {
+        let events = Arc::new(recording::events(&told));
         for ((what, test), transport) in product(tests, Transport::ALL) {
             let (path, host, events) = (path.to_owned(), host.clone(), events.clone());
             let name = format!("{name}_on_{host}_{what}_{}", transport.name());
             let trial = Trial::test(name, move || test(&path, &host, &events, transport));
             trials.push(trial);
         }
+        let path = path.to_owned();
+        let name = format!("{name}_on_{host}_is_told_as_sysmon_told_it");
+        let trial = Trial::test(name, move || sysmon::replay(&path, &host, &told));
+        trials.push(trial);
     }
     trials
+}
+
+/// What the client prints of a host's recording.
+fn watched(
+    path: &Path,
+    host: &str,
+    format: &str,
+    transport: Transport,
+) -> Result<Vec<Value>, Failed> {
+    let lab = Lab::get();
+    let path = path.to_str().ok_or("a recording's path that is no UTF-8")?;
+    let machine = lab.serve([
+        "--replay",
+        path,
+        "--host",
+        host,
+        "--speed",
+        "max",
+        "--exit-when-done",
+    ]);
+    let watch = ["watch", "--format", format, "--access", "all"];
+    let watch = lab
+        .ntwatch(Some(&machine.device()), watch)
+        .args(["--fail-on-loss", "--transport", transport.name()])
+        .output()
+        .map_err(|e| format!("ntwatch does not run: {e}"))?;
+    let (clean, log) = machine.finish();
+    if !watch.status.success() || !clean {
+        let (status, said) = (watch.status, stderr(&watch));
+        return Err(format!("ntwatch: {status}\n{said}\nnthost:\n{log}").into());
+    }
+    let lines = stdout(&watch).lines().map(serde_json::from_str);
+    Ok(lines.collect::<Result<_, _>>()?)
 }
 
 /// Each with each.

@@ -1,7 +1,7 @@
 //! Every event that ntwatch has a kind for, equal and in file order, on the command line.
 
+use crate::watched;
 use libtest_mimic::Failed;
-use ntwatch_tests::lab::{Lab, stderr, stdout};
 use ntwatch_tests::recording::{Event, Party};
 use ntwatch_tests::watcher::Transport;
 use serde_json::Value;
@@ -14,37 +14,7 @@ pub(super) fn replay(
     recorded: &[Event],
     transport: Transport,
 ) -> Result<(), Failed> {
-    let lab = Lab::get();
-    let path = path.to_str().ok_or("a recording's path that is no UTF-8")?;
-    let machine = lab.serve([
-        "--replay",
-        path,
-        "--host",
-        host,
-        "--speed",
-        "max",
-        "--exit-when-done",
-    ]);
-    let watch = ["watch", "--format", "jsonl", "--access", "all"];
-    let watch = lab
-        .ntwatch(Some(&machine.device()), watch)
-        .args(["--fail-on-loss", "--transport", transport.name()])
-        .output()
-        .map_err(|e| format!("ntwatch does not run: {e}"))?;
-    let (clean, log) = machine.finish();
-    if !watch.status.success() || !clean {
-        return Err(format!(
-            "ntwatch: {}\n{}\nnthost:\n{log}",
-            watch.status,
-            stderr(&watch)
-        )
-        .into());
-    }
-
-    let lines: Vec<Value> = stdout(&watch)
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
+    let lines = watched(path, host, "jsonl", transport)?;
     check_schema(&lines)?;
     check_parents(&lines)?;
     // All kinds in one order: that is more than equal multisets, in order for each process.
