@@ -10,7 +10,7 @@ use super::memory::{Memory, Party};
 use super::object::Object;
 use crate::event::{Body, Event, HandleOpen, Hex, ImageLoad, Lost, ProcessStart, Subsystem};
 use activity::Activity;
-use objects::{file, milliseconds};
+use objects::{file, known_file, milliseconds};
 use unmapped::Unmapped;
 
 /// The version of the schema.
@@ -148,12 +148,12 @@ impl Ocsf {
 
     fn put_load(&self, line: &mut Object, load: &ImageLoad) {
         let image = &load.image;
-        let file = file(image.path.as_deref(), image.sha256.as_deref());
+        let (path, sha256) = (image.path.as_deref(), image.sha256.as_deref());
         if image.kernel {
-            line.put("driver.file", file);
+            line.put("driver.file", file(path, sha256));
         } else {
             let mut module = Object::default();
-            module.put("file", file);
+            module.put_known("file", known_file(path, sha256));
             module.put("load_type_id", 0);
             module.put_known("base_address", image.base.map(|base| base.to_string()));
             line.put("module", module);

@@ -19,7 +19,7 @@ impl Ocsf {
         let mut process = self.process(&Party::from(&start.process));
         let facts = &start.process;
         let sha256 = facts.sha256.as_deref();
-        process.put("file", file(facts.image.as_deref(), sha256));
+        process.put_known("file", known_file(facts.image.as_deref(), sha256));
         process.put_known("session.uid", facts.logon_id.map(|id| id.to_string()));
         if let Some(level) = facts.integrity {
             let (id, name) = integrity(level);
@@ -80,6 +80,11 @@ pub(super) fn device(memory: &Memory) -> Object {
         json!({"name": "Windows", "type": "Windows", "type_id": 100}),
     );
     device
+}
+
+/// As [`file`], if anything is known of it.
+pub(super) fn known_file(path: Option<&str>, sha256: Option<&str>) -> Option<Object> {
+    path.or(sha256).map(|_| file(path, sha256))
 }
 
 /// The file of a program, a library or a driver.
