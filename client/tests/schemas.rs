@@ -10,6 +10,7 @@ use ntwatch_client::{Event, Field, field};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::process::Command;
 
 /// A stream with an event of each kind that the schemas tell apart.
 const STREAM: &str = include_str!("common/kinds.jsonl");
@@ -321,4 +322,18 @@ fn arguments_of_wsl_are_those_that_were_passed() {
         json!({"uid": "S-1-5-21-1-2-3-1001"})
     );
     assert_eq!(line["process"]["integrity_id"], 99);
+}
+
+#[test]
+fn facts_of_ntwatch_s_are_not_chosen_where_others_name_the_fields() {
+    let kinds = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/kinds.jsonl");
+    for format in ["ecs", "ocsf", "sysmon"] {
+        let mut show = Command::new(env!("CARGO_BIN_EXE_ntwatch"));
+        let arguments = ["show", kinds, "--fields", "seq", "--format", format];
+        let output = show.args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert!(output.stdout.is_empty(), "{format}");
+        let why = String::from_utf8(output.stderr).unwrap();
+        assert!(why.contains("fields of its own"), "{why}");
+    }
 }

@@ -9,6 +9,7 @@ use ntwatch_client::{Body, Event};
 use std::process::ExitCode;
 
 pub(crate) fn run(options: &ShowOptions) -> Result<ExitCode, Failure> {
+    options.output.check()?;
     let mut events = Recordings::open(&options.files, options.from)?;
     let mut printer = Printer::new(&options.output)?;
     let shown = show(&mut events, options, &mut printer);
