@@ -54,6 +54,9 @@ Examples:
   # As `ntwatch watch` would have shown it
   ntwatch show night.jsonl
 
+  # What ran with high integrity, and from where
+  ntwatch show night.jsonl --where 'process.integrity == high' --fields time,process.image
+
   # The parts of a recording as one, as Sysmon would have told it
   ntwatch show all-000001.jsonl all-000002.jsonl --format sysmon
 
@@ -63,6 +66,9 @@ Examples:
 /// Of `convert`.
 pub(super) const CONVERT: &str = "\
 Examples:
+  # For DuckDB, Polars or Spark
+  ntwatch convert night.jsonl night.parquet
+
   # For a spreadsheet
   ntwatch convert night.jsonl night.csv
 
