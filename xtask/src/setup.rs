@@ -26,16 +26,20 @@ enum System {
 /// Debian's Rust with the sources of its libraries, and its clippy.
 const DEBIAN_RUST: &[&str] = &["cargo-web", "rustc-web", "rust-web-src", "rust-web-clippy"];
 
-/// What tests run besides: program, package, and what for.
-const TEST_TOOLS: &[(&str, &str, &str)] = &[(
-    "groff",
-    "groff-base",
-    "groff, which sets the pages of the manual",
-)];
+/// What tests run besides: a command that tells its version, the package, and what for.
+const TEST_TOOLS: &[([&str; 2], &str, &str)] = &[
+    (
+        ["groff", "--version"],
+        "groff-base",
+        "groff, which sets the pages of the manual",
+    ),
+    (["tmux", "-V"], "tmux", "tmux, which plays terminals"),
+];
 
 /// Installs what tests run, or fails with the commands that do.
 pub(crate) fn test_tools() -> Result<()> {
-    let is_missing = |program: &str| output(Command::new(program).arg("--version")).is_err();
+    let is_missing =
+        |[program, version]: [&str; 2]| output(Command::new(program).arg(version)).is_err();
     let missing = TEST_TOOLS.iter().filter(|tool| is_missing(tool.0));
     let (packages, reasons): (Vec<_>, Vec<_>) = missing
         .map(|(_, package, reason)| (*package, (*reason).to_owned()))

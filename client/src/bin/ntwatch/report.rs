@@ -123,17 +123,17 @@ impl fmt::Display for Summary {
 
 const EQUATIONS: &str = "offered = captured + lost, session = delivered + filtered + lost + left";
 
-/// The account of each kind, as a table of 96 columns.
+/// The account of each kind, as a table of 78 columns.
 fn table(stats: &Stats) -> String {
     let mut text = format!(
-        "{:<14} {:>10} {:>10} {:>7}   {:>10} {:>10} {:>10} {:>7} {:>7}\n",
+        "{:<13} {:>8} {:>8} {:>5}  {:>8} {:>9} {:>8} {:>5} {:>5}\n",
         "", "offered", "captured", "lost", "session", "delivered", "filtered", "lost", "left"
     );
     for kind in Kind::EVENTS {
         let a = Account::of(stats, kind);
         let _ = writeln!(
             text,
-            "{:<14} {:>10} {:>10} {:>7}   {:>10} {:>10} {:>10} {:>7} {:>7}",
+            "{:<13} {:>8} {:>8} {:>5}  {:>8} {:>9} {:>8} {:>5} {:>5}",
             kind.name(),
             a.offered,
             a.captured,
