@@ -31,11 +31,17 @@ const RIGHTS: [(&str, u64, u64); 6] = [
 
 /// Conditions, many of which this event fulfils.
 pub(crate) fn about(event: &Event) -> BoxedStrategy<Meant> {
-    let known: Vec<_> = Field::all()
+    about_fields(event, |_| true)
+}
+
+/// As [`about`], of facts whose names are such.
+pub(crate) fn about_fields(event: &Event, such: fn(&str) -> bool) -> BoxedStrategy<Meant> {
+    let any: Vec<_> = Field::all()
         .iter()
-        .filter(|field| field.of(event).is_some())
+        .filter(|field| such(field.name))
         .collect();
-    let any: Vec<_> = Field::all().iter().collect();
+    let known = any.iter().filter(|field| field.of(event).is_some());
+    let known: Vec<_> = known.copied().collect();
     let event = event.clone();
     let field = prop_oneof![4 => select(known), 1 => select(any)];
     let test = field
