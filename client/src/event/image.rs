@@ -86,7 +86,7 @@ impl FromStr for SignatureLevel {
     }
 }
 
-text::in_json!(SignatureLevel);
+text::in_json!(SignatureLevel, name);
 
 /// `SE_IMAGE_SIGNATURE_TYPE`: a word for those that Windows names, else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,4 +126,4 @@ impl FromStr for SignatureType {
     }
 }
 
-text::in_json!(SignatureType);
+text::in_json!(SignatureType, name);

@@ -27,6 +27,7 @@ use ntwatch_protocol::record::{Kind, PerKind};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 /// The version of the JSON schema.
@@ -230,15 +231,46 @@ impl FromStr for KindName {
     }
 }
 
-text::in_json!(KindName);
+text::in_json!(KindName, to_string);
 
 /// A number that JSON's readers may not hold exactly, shown as `0x…`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hex(pub u64);
 
+impl Hex {
+    /// Most of what most events are written as: without the machinery of formatting.
+    fn text(self) -> HexText {
+        let mut text = *b"0x0000000000000000";
+        let digits = (u64::BITS - (self.0 | 1).leading_zeros()).div_ceil(4) as usize;
+        let mut rest = self.0;
+        for digit in text[2..2 + digits].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+            rest >>= 4;
+        }
+        HexText {
+            text,
+            len: 2 + digits,
+        }
+    }
+}
+
+/// A number as `0x…`.
+struct HexText {
+    text: [u8; 18],
+    len: usize,
+}
+
+impl Deref for HexText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.len]).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Hex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
+        f.write_str(&self.text())
     }
 }
 
@@ -250,4 +282,4 @@ impl FromStr for Hex {
     }
 }
 
-text::in_json!(Hex);
+text::in_json!(Hex, text);

@@ -147,7 +147,7 @@ impl FromStr for Integrity {
     }
 }
 
-text::in_json!(Integrity);
+text::in_json!(Integrity, name);
 
 /// `PS_PROTECTION`: `none`, or the signer and how far it goes, such as `antimalware_light` or
 /// `windows_tcb`; else `0x…`.
@@ -209,7 +209,7 @@ impl FromStr for Protection {
     }
 }
 
-text::in_json!(Protection);
+text::in_json!(Protection, name);
 
 /// Whose process it is (page "SUBSYSTEM_INFORMATION_TYPE").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -67,12 +67,12 @@ where
     deserializer.deserialize_str(Text(PhantomData))
 }
 
-/// Has a type be text in JSON.
+/// Has a type be text in JSON: the one that a method of its gives.
 macro_rules! in_json {
-    ($type:ty) => {
+    ($type:ty, $text:ident) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(&self.$text())
             }
         }
 
