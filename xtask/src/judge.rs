@@ -18,7 +18,8 @@ use crate::{
     build::{self, Artifacts},
     command::{self, workspace},
     nthost::Nthost,
-    pe, python,
+    pe, python, setup,
+    toolchain::in_path,
 };
 
 /// The events in ntwatch's own format, of which all else is made.
@@ -35,10 +36,15 @@ const SHOWN: &[(&str, &str)] = &[
     ("sysmon", "sysmon.jsonl"),
 ];
 
+/// Judges that look only when they are named: this one wants Java and half a gigabyte.
+const ON_DEMAND: &[&str] = &[SPARK];
+const SPARK: &str = "spark";
+
 /// Names the folder of the recordings, as for the tests.
 const RECORDINGS: &str = "NTWATCH_RECORDINGS";
 
-/// Builds, makes the outputs, and has the judges of these names look at them, or all.
+/// Builds, makes the outputs, and has the judges of these names look at them, or all but those on
+/// demand.
 pub(crate) fn run(names: &[String]) -> Result<()> {
     if cfg!(windows) {
         bail!("the events come from the driver in the lab, which needs Linux");
@@ -86,7 +92,7 @@ struct Judge {
     room: PathBuf,
 }
 
-/// Those of these names, or all, in order.
+/// Those of these names, or all but those on demand, in order.
 fn judges(names: &[String]) -> Result<Vec<Judge>> {
     let rooms = workspace().join("lab/judges");
     let mut judges = Vec::new();
@@ -107,13 +113,20 @@ fn judges(names: &[String]) -> Result<Vec<Judge>> {
         let known: Vec<_> = judges.iter().map(|judge| judge.name.as_str()).collect();
         bail!("there is no judge {unknown:?}, only {}", known.join(", "));
     }
-    judges.retain(|judge| names.is_empty() || names.contains(&judge.name));
+    judges.retain(|judge| match names {
+        [] => !ON_DEMAND.contains(&judge.name.as_str()),
+        names => names.contains(&judge.name),
+    });
     Ok(judges)
 }
 
 impl Judge {
     /// Fails if anything is wrong with the outputs, or if a planted fault goes unnoticed.
     fn look_at(&self, folder: &Path, recording: &Recording) -> Result<()> {
+        if self.name == SPARK && in_path("java").is_none() {
+            let reason = "Java, which Spark runs on".to_owned();
+            setup::carry_out(&[reason], &setup::apt(&["default-jre-headless"]))?;
+        }
         let environment = format!("judge-{}", self.name);
         let python = python::with(&environment, &self.room.join("requirements.txt"))?;
         for mode in [None, Some("--self-test")] {

@@ -48,7 +48,7 @@ Usage: cargo xtask COMMAND
   reproducible      build the images again, elsewhere: they must be the same
   miri              run the tests of the rings in Miri
   emulate           run the driver in an emulator that is not the lab's
-  judge [NAME...]   have others' tools read what the client writes
+  judge [NAME...]   have others' tools read what the client writes; `spark` only by name
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
 
