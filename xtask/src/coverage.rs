@@ -15,6 +15,7 @@ use crate::{
     programs::Tests,
     setup,
     toolchain::in_path,
+    verify::Depth,
 };
 
 /// The variable that tells nthost where the blocks of images are listed.
@@ -29,7 +30,7 @@ pub(crate) fn run(lab: &Lab) -> Result<()> {
     let tests = Tests::build(lab)?;
     let checks = ["faults", "stress"].into_iter();
     let checks = checks.flat_map(|name| tests.check(name));
-    for mut test in tests.suite().into_iter().chain(checks) {
+    for mut test in tests.suite(Depth::Whole).into_iter().chain(checks) {
         run_command(blocks.note(&mut test))?;
     }
     run_command(&mut blocks.report(lab))?;

@@ -7,12 +7,23 @@ use anyhow::Result;
 use crate::{
     check::Lab,
     command::{self, TestProgram, workspace},
+    verify::Depth,
 };
 
 /// Where those are that drive machines.
 const MACHINES: &str = "tests";
 /// Of those, the ones that are checks of their own, and not of the suite.
 const CHECKS: &[&str] = &["faults", "stress"];
+/// The ones that are about the client.
+const OF_THE_CLIENT: &[&str] = &[
+    "bad_input",
+    "command_line",
+    "conditions",
+    "examples",
+    "hashes",
+];
+/// The one that replays what was recorded elsewhere: much of the same.
+const RECORDINGS: &str = "recordings";
 /// Where the hostile inputs are.
 const FUZZ: &str = "fuzz";
 /// Where files are proved to be as they should.
@@ -48,10 +59,13 @@ impl Tests {
         self.which(within).collect()
     }
 
-    /// All that drive a machine but those that are checks of their own.
-    pub(crate) fn suite(&self) -> Vec<Command> {
-        let in_suite = |program: &TestProgram| program.is_in(MACHINES) && !program.is_check();
-        self.which(in_suite).collect()
+    /// All that drive a machine, to see the driver, but those that are checks of their own.
+    pub(crate) fn suite(&self, depth: Depth) -> Vec<Command> {
+        self.which(|program| {
+            let replays = program.name == RECORDINGS && depth == Depth::Short;
+            program.is_of_the_driver() && !program.is_check() && !replays
+        })
+        .collect()
     }
 
     /// The check of this name, of those that drive a machine.
@@ -70,9 +84,12 @@ impl Tests {
 
     /// The programs that planted bugs have to pass.
     pub(crate) fn of_the_driver(&self) -> Vec<TestProgram> {
-        let rooms = [MACHINES, FUZZ, PROOFS];
         let programs = self.programs.iter();
-        let programs = programs.filter(|p| !p.within && rooms.iter().any(|room| p.is_in(room)));
+        let programs = programs.filter(|program| {
+            let is_one = [FUZZ, PROOFS].iter().any(|room| program.is_in(room))
+                || (program.is_of_the_driver() && program.name != RECORDINGS);
+            is_one && !program.within
+        });
         programs.cloned().collect()
     }
 
@@ -92,6 +109,10 @@ impl Tests {
 impl TestProgram {
     fn is_in(&self, room: &str) -> bool {
         self.directory == workspace().join(room)
+    }
+
+    fn is_of_the_driver(&self) -> bool {
+        self.is_in(MACHINES) && !OF_THE_CLIENT.contains(&self.name.as_str())
     }
 
     fn is_check(&self) -> bool {

@@ -55,7 +55,7 @@ struct Check {
 fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     let mut rules = tests.of_nthost();
     with(&mut rules, |test| test.args(["verify::", "io::"]));
-    let mut suite = tests.suite();
+    let mut suite = tests.suite(depth);
     with(&mut suite, |test| test.env("NTWATCH_VERIFY", "1"));
     let mut faults = tests.check("faults");
     let mut races = tests.check("stress");

@@ -8,7 +8,7 @@ use ntwatch_protocol::ioctl::SHUTDOWN;
 use ntwatch_protocol::reader::{Record, Records};
 use ntwatch_protocol::record::{KIND_SLOTS, PerKind};
 use ntwatch_tests::account::{Tally, assert_accounts_for, assert_balances, assert_counts};
-use ntwatch_tests::lab::Lab;
+use ntwatch_tests::lab::{Lab, long};
 use ntwatch_tests::machine::{boot, everything, live_and_die, load, settled, stats, unload};
 use ntwatch_tests::mapped::Mapped;
 use ntwatch_tests::watcher::{Transport, Watcher};
@@ -58,7 +58,7 @@ fn a_position_that_cannot_be_is_none() {
 /// While an honest client reads all there is by either transport.
 #[test]
 fn a_client_that_scribbles_for_a_minute_harms_nobody_else() {
-    const MINUTE: Duration = Duration::from_secs(60);
+    let minute = Duration::from_secs(long(60));
     let kernel = boot();
     let service = load(&kernel, &Lab::get());
     let mut honest = Transport::ALL.map(|transport| {
@@ -86,7 +86,7 @@ fn a_client_that_scribbles_for_a_minute_harms_nobody_else() {
             .each_mut()
             .map(|watcher| scope.spawn(|| read_all(watcher)));
         let storms = scope.spawn(|| pass_storms_over(&kernel, &sessions, &stop));
-        let claims = scribble(scribbler.mapped.as_ref().expect("a mapped ring"), MINUTE);
+        let claims = scribble(scribbler.mapped.as_ref().expect("a mapped ring"), minute);
         assert!(claims > 1000);
         stop.store(true, Ordering::Relaxed);
         storms.join().expect("storms");

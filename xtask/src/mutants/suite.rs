@@ -20,9 +20,6 @@ use crate::{
     programs::{self, Tests},
 };
 
-/// They are about the client and about what was recorded elsewhere.
-const LEFT_OUT: [&str; 3] = ["bad_input", "command_line", "recordings"];
-
 /// What takes the longest, and comes last.
 const LONG: [&str; 6] = ["mapped", "reload", "storm", "faults", "fuzz", "stress"];
 
@@ -67,7 +64,6 @@ impl Suite {
         let programs = Tests::build(lab)?.of_the_driver().into_iter();
         let paths = &lab.paths;
         let lab = fs::read_to_string(paths).with_context(|| paths.display().to_string())?;
-        let programs = programs.filter(|test| !LEFT_OUT.contains(&test.name.as_str()));
         let programs = programs.map(|test| Program { test, took: None });
         Ok(Self {
             programs: programs.collect(),
