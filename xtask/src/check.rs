@@ -1,6 +1,10 @@
 //! Tests, lints and benchmarks.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -38,7 +42,7 @@ pub(crate) fn test() -> Result<()> {
     if cfg!(windows) {
         build::all()?;
         run(cargo().arg("test").args(packages(PORTABLE)))?;
-        return run(&mut loom());
+        return run(&mut loom(&workspace()));
     }
     setup::test_tools()?;
     let lab = Lab::build()?;
@@ -70,13 +74,15 @@ pub(crate) fn coverage(sources: bool) -> Result<()> {
     }
 }
 
-/// Explores the orderings of what is lock-free: a build of its own, with loom's atomics.
-pub(crate) fn loom() -> Command {
+/// Explores the orderings of what is lock-free in the workspace at `root`: a build of its own, with
+/// loom's atomics. N.B. To cargo a copy of a workspace is the workspace: they may share no target
+/// directory.
+pub(crate) fn loom(root: &Path) -> Command {
     let mut loom = cargo();
+    loom.current_dir(root);
     loom.args(["test", "--release", "--test", "loom"]);
     loom.args(packages(&["ntwatch-ring", "ntwatch-engine"]));
-    loom.arg("--target-dir")
-        .arg(workspace().join("target/loom"));
+    loom.arg("--target-dir").arg(root.join("target/loom"));
     loom.env("RUSTFLAGS", "--cfg loom");
     loom
 }

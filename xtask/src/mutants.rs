@@ -2,8 +2,9 @@
 //!
 //! Each patch of `lab/mutants` breaks the driver as people break drivers. The broken driver is built
 //! in a copy of the work tree, and the tests run with it, on machines that verify, until one of them
-//! fails. What a processor does too seldom to be waited for is left to loom, in the same copy. A program of tests must first pass with the driver as it is, by the same way, or nothing
-//! that it says of others means anything.
+//! fails. What a processor does too seldom to be waited for is left to loom, in the same copy. A
+//! program of tests must first pass with the driver as it is, by the same way, or nothing that it
+//! says of others means anything.
 
 mod patch;
 mod suite;

@@ -13,6 +13,7 @@ use ntwatch_lab_figures::{self as figures, Figure};
 
 use crate::{
     check::{Lab, loom},
+    command::workspace,
     coverage::Blocks,
     pe,
     programs::Tests,
@@ -94,7 +95,7 @@ fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     checks.push(("proofs on the file", tests.proofs()));
     checks.extend(elsewhere);
     checks.push(("an emulator of others", vec![task(&["emulate"])?]));
-    checks.push(("orderings, by loom", vec![loom()]));
+    checks.push(("orderings, by loom", vec![loom(&workspace())]));
     checks.push(("planted bugs", vec![bugs]));
     let check = |(name, commands)| Check { name, commands };
     Ok(checks.into_iter().map(check).collect())

@@ -59,8 +59,7 @@ impl Tree {
         if let Some(patch) = patch {
             self.apply(patch)?;
         }
-        let mut loom = loom();
-        let built = command::build(loom.arg("--no-run").current_dir(&self.root))?;
+        let built = command::build(loom(&self.root).arg("--no-run"))?;
         Ok(built.tests())
     }
 
