@@ -175,7 +175,7 @@ fn some_pid(rng: &mut Rng) -> u32 {
 fn pause(rng: &mut Rng) {
     match rng.u8(0..4) {
         0 => thread::yield_now(),
-        1 => (0..rng.u32(0..20_000)).for_each(|_| hint::spin_loop()),
+        1 => (0..rng.u32(0..5_000)).for_each(|_| hint::spin_loop()),
         _ => {}
     }
 }

@@ -49,7 +49,7 @@ impl Watch for Delays {
         match rng.u32(0..512) {
             0 => thread::sleep(Duration::from_micros(rng.u64(1..1000))),
             1..=40 => thread::yield_now(),
-            41..=160 => (0..rng.u32(1..2000)).for_each(|_| hint::spin_loop()),
+            41..=160 => (0..rng.u32(1..500)).for_each(|_| hint::spin_loop()),
             _ => {}
         }
         Decision::Call
