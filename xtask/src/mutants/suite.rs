@@ -77,7 +77,7 @@ impl Suite {
         let lab = self.lab_with(driver)?;
         let control = self.lab_with(&self.control)?;
         self.programs
-            .sort_by_key(|program| program.turn(patch.needs));
+            .sort_by_key(|program| (program.turn(patch.needs), program.took));
         for program in &mut self.programs {
             let limit = AT_LEAST + LONGER * program.control(&control)?;
             if let Some(failure) = program.run(&lab, limit)? {
@@ -116,8 +116,8 @@ impl Suite {
 }
 
 impl Program {
-    /// What finds such bugs goes first. What a bug does says more than that the file has it, so that
-    /// the file is looked at last.
+    /// What finds such bugs goes first, and of others what is over soon. What a bug does says more
+    /// than that the file has it, so that the file is looked at last.
     fn turn(&self, needs: Needs) -> usize {
         let name = self.test.name.as_str();
         let is_proof = self.test.directory.ends_with(programs::PROOFS);
