@@ -18,11 +18,11 @@ pub fn verifies() -> bool {
     std::env::var_os(VERIFY).is_some()
 }
 
-/// So many of something that takes long, or a quarter of them on machines that verify: there each
+/// So many of something that takes long, or a tenth of them on machines that verify: there each
 /// call of the driver's takes many times as long.
 #[must_use]
 pub fn long(count: u64) -> u64 {
-    if verifies() { count / 4 } else { count }
+    if verifies() { count / 10 } else { count }
 }
 
 /// Looks again and again until there is something to see.
