@@ -4,7 +4,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use ntwatch_fuzz::Campaign;
 use ntwatch_fuzz::target::Target;
 use ntwatch_fuzz::targets::{
-    ConfigureInput, Loader, MappedRing, Recordings, Records, Requests, RingWord,
+    ConfigureInput, EventFiles, Loader, MappedRing, Recordings, Records, Requests, RingWord,
 };
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         trial::<MappedRing>(),
         trial::<Loader>(),
         trial::<Recordings>(),
+        trial::<EventFiles>(),
         trial::<RingWord>(),
         trial::<Requests>(),
     ];

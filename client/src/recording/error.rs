@@ -82,7 +82,7 @@ pub enum RecordingError {
     },
 }
 
-/// A place in a recording. Lines, columns and rows are counted from 1.
+/// A place in a recording. Lines, columns, rows and their groups are counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Place {
@@ -90,7 +90,11 @@ pub enum Place {
     Nowhere,
     Line(u64),
     Column(u64, usize),
-    Row(u64),
+    RowGroup(usize),
+    Row {
+        group: usize,
+        row: u64,
+    },
 }
 
 impl std::fmt::Display for Place {
@@ -99,7 +103,8 @@ impl std::fmt::Display for Place {
             Self::Nowhere => Ok(()),
             Self::Line(line) => write!(f, ", line {line}"),
             Self::Column(line, column) => write!(f, ", line {line}, column {column}"),
-            Self::Row(row) => write!(f, ", row {row}"),
+            Self::RowGroup(group) => write!(f, ", row group {group}"),
+            Self::Row { group, row } => write!(f, ", row group {group}, row {row}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use ntwatch_client::time::Time;
 use ntwatch_client::transport::mapping::{Mapping, Unmappable};
 use ntwatch_client::transport::{Fault, Host, RunningProcess, Transport};
 use ntwatch_client::volumes::Volume;
-use ntwatch_client::{Delivery, Driver, Filter, Way};
+use ntwatch_client::{Delivery, Driver, Event, Filter, Way};
 use std::sync::{Arc, Mutex};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -22,11 +22,16 @@ pub(super) struct Machine {
 
 /// Watches to the end, as the command line does.
 pub(super) fn watch(machine: Machine, way: Way) {
-    let driver = Driver::over("fuzz", Arc::new(machine)).expect("it is ntwatch");
-    let watch = driver.watch_by(&Filter::new(), Delivery::by(way));
-    for event in watch.expect("the session begins").flatten() {
+    for event in events(machine, way) {
         serde_json::to_string(&event).expect("every event can be printed");
     }
+}
+
+/// The events of a session.
+pub(super) fn events(machine: Machine, way: Way) -> impl Iterator<Item = Event> {
+    let driver = Driver::over("fuzz", Arc::new(machine)).expect("it is ntwatch");
+    let watch = driver.watch_by(&Filter::new(), Delivery::by(way));
+    watch.expect("the session begins").flatten()
 }
 
 impl Machine {

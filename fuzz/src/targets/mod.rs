@@ -1,6 +1,7 @@
 //! Who takes what others made.
 
 mod configure;
+mod event_files;
 mod evtx;
 mod fake;
 mod ioctl;
@@ -14,6 +15,7 @@ mod ring_word;
 mod samples;
 
 pub use configure::ConfigureInput;
+pub use event_files::EventFiles;
 pub use ioctl::Requests;
 pub use loader::Loader;
 pub use mapped_ring::MappedRing;

@@ -2,7 +2,7 @@
 
 use crate::cli::Shape;
 use ntwatch_client::Error;
-use ntwatch_client::recording::RecordingError;
+use ntwatch_client::recording::{Place, RecordingError};
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
@@ -66,6 +66,9 @@ impl Failure {
                         "; `ntwatch convert` makes a whole recording of it, --force writes over it",
                         FAILED,
                     ),
+                    RecordingError::Damaged { place, .. } if *place != Place::Nowhere => {
+                        ("; `ntwatch show` shows what stands before it", FAILED)
+                    }
                     _ => ("", FAILED),
                 };
                 eprintln!("ntwatch: {error}{remedy}");

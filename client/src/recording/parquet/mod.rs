@@ -6,6 +6,8 @@
 //! what is `0x…` in JSON is the same text here.
 
 mod columns;
+mod page_header;
+mod pages;
 mod read;
 mod write;
 
@@ -14,6 +16,13 @@ pub(super) use write::ParquetWriter;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// A row group has at most so many events.
+const ROWS: usize = 65_536;
+/// A page is full with so many bytes.
+const PAGE: usize = 1 << 20;
+/// No fact is longer, in bytes: a record of the driver's has less than half of it.
+const FACT: usize = 1 << 20;
 
 /// What the name of the file ends in that has the end so far of one that grows.
 const FOOTER: &str = "footer";

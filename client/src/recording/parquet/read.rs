@@ -1,7 +1,8 @@
 //! Parquet, read.
 
 use super::columns::TICKS;
-use super::footer;
+use super::pages::{Pages, unlike};
+use super::{ROWS, footer};
 use crate::event::Counts;
 use crate::field::{Field, Type, Value};
 use crate::recording::cut_off::Rest;
@@ -10,11 +11,14 @@ use crate::recording::facts::Facts;
 use crate::recording::jsonl::Next;
 use crate::time::Time;
 use bytes::Bytes;
+use ntwatch_protocol::record::KIND_SLOTS;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
-use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+    RowGroupMetaData,
+};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,11 +55,14 @@ impl ParquetReader {
                     );
                     Fault::Damaged(Place::Nowhere, why)
                 })?;
-                ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(end))
+                ends().parse_and_finish(&Bytes::from(end))
             }
-            None => ParquetMetaDataReader::new().parse_and_finish(&file),
+            None => ends().parse_and_finish(&file),
         };
-        let metadata = metadata.map_err(|error| at(Place::Nowhere, &error))?;
+        let metadata = metadata.map_err(|error| {
+            let why = format!("its end, which says where its columns are, cannot be read: {error}");
+            Fault::Damaged(Place::Nowhere, why)
+        })?;
         Ok(Self {
             file: Arc::new(file),
             metadata,
@@ -81,14 +88,17 @@ impl ParquetReader {
                     false => Next::End,
                 });
             };
-            let columns = columns(&self.file, group);
-            self.columns = columns.map_err(|error| at(Place::Row(self.rows + 1), &error))?;
-            self.left = u64::try_from(group.num_rows()).unwrap_or_default();
             self.next_group += 1;
+            let place = Place::RowGroup(self.next_group);
+            self.columns = columns(&self.file, group).map_err(|error| at(place, &error))?;
+            self.left = rows(group).map_err(|error| at(place, &error))?;
         }
         self.left -= 1;
         self.rows += 1;
-        let place = Place::Row(self.rows);
+        let place = Place::Row {
+            group: self.next_group,
+            row: self.rows,
+        };
         for column in &mut self.columns {
             let field = column.field;
             if let Some(value) = column.next().map_err(|error| at(place, &error))? {
@@ -116,6 +126,22 @@ enum Values {
     Counts(Batches<ByteArrayType>, Box<Batches<Int64Type>>),
 }
 
+/// A reader of files' ends, without what only other programs look at.
+fn ends() -> ParquetMetaDataReader {
+    let options = ParquetMetaDataOptions::new()
+        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    ParquetMetaDataReader::new().with_metadata_options(Some(options))
+}
+
+/// How many rows a row group has.
+fn rows(group: &RowGroupMetaData) -> Result<u64, ParquetError> {
+    let rows = u64::try_from(group.num_rows()).ok();
+    rows.filter(|rows| *rows <= ROWS as u64)
+        .ok_or_else(|| unlike(&format!("it has {} rows", group.num_rows())))
+}
+
 /// The columns of a row group that are facts.
 fn columns(file: &Arc<File>, group: &RowGroupMetaData) -> Result<Vec<Column>, ParquetError> {
     let mut columns = Vec::new();
@@ -126,13 +152,15 @@ fn columns(file: &Arc<File>, group: &RowGroupMetaData) -> Result<Vec<Column>, Pa
             place.push_str(TICKS);
         }
         let values = match field.kind {
-            Type::Number => Batches::open(file, group, &place)?.map(Values::Number),
-            Type::Bool => Batches::open(file, group, &place)?.map(Values::Bool),
-            Type::Text | Type::Hex => Batches::open(file, group, &place)?.map(Values::Text),
-            Type::Time => Batches::open(file, group, &place)?.map(Values::Time),
+            Type::Number => Batches::open(file, group, &place, 1)?.map(Values::Number),
+            Type::Bool => Batches::open(file, group, &place, 1)?.map(Values::Bool),
+            Type::Text | Type::Hex => Batches::open(file, group, &place, 1)?.map(Values::Text),
+            Type::Time => Batches::open(file, group, &place, 1)?.map(Values::Time),
             Type::Counts => {
-                let keys = Batches::open(file, group, &format!("{place}.key_value.key"))?;
-                let values = Batches::open(file, group, &format!("{place}.key_value.value"))?;
+                let [keys, values] =
+                    ["key", "value"].map(|name| format!("{place}.key_value.{name}"));
+                let keys = Batches::open(file, group, &keys, KIND_SLOTS)?;
+                let values = Batches::open(file, group, &values, KIND_SLOTS)?;
                 let both = keys.zip(values);
                 both.map(|(keys, values)| Values::Counts(keys, Box::new(values)))
             }
@@ -198,11 +226,12 @@ struct Row<'b, T> {
 }
 
 impl<T: DataType> Batches<T> {
-    /// The column at this place; `None` if there is none.
+    /// The column at this place, which has up to so many values a row; `None` if there is none.
     fn open(
         file: &Arc<File>,
         group: &RowGroupMetaData,
         place: &str,
+        most: usize,
     ) -> Result<Option<Self>, ParquetError> {
         let mut columns = group.columns().iter();
         let Some(column) = columns.find(|column| column.column_path().string() == place) else {
@@ -217,19 +246,11 @@ impl<T: DataType> Batches<T> {
             );
             return Err(ParquetError::General(why));
         }
-        // N.B. the reader's own check panics.
-        let offsets = [
-            column.data_page_offset(),
-            column.dictionary_page_offset().unwrap_or_default(),
-            column.compressed_size(),
-        ];
-        if offsets.iter().any(|offset| *offset < 0) {
-            return Err(ParquetError::General(format!(
-                "{place} lies before the file"
-            )));
+        if (description.max_rep_level() > 0) != (most > 1) {
+            return Err(unlike(&format!("{place} repeats otherwise")));
         }
-        let rows = usize::try_from(group.num_rows())?;
-        let pages = SerializedPageReader::new(Arc::clone(file), column, rows, None)?;
+        let values = rows(group)? * most as u64;
+        let pages = Pages::new(Arc::clone(file), column, values)?;
         Ok(Some(Self {
             there: description.max_def_level(),
             reader: ColumnReaderImpl::new(description, Box::new(pages)),
@@ -286,5 +307,9 @@ impl<T: DataType> Batches<T> {
 }
 
 fn at(place: Place, error: &ParquetError) -> Fault {
-    Fault::Damaged(place, error.to_string())
+    let why = match error {
+        ParquetError::General(why) => why.clone(),
+        other => other.to_string(),
+    };
+    Fault::Damaged(place, why)
 }

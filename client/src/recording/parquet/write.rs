@@ -1,12 +1,12 @@
 //! Parquet, written.
 
 use super::super::write::Out;
-use super::columns;
+use super::{FACT, PAGE, ROWS, columns};
 use crate::event::{Counts, Event};
 use crate::field::{Field, Type, Value};
 use crate::time::Time;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
+use parquet::data_type::{AsBytes, BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataWriter};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -15,9 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A row group has at most so many events,
-const ROWS: usize = 65_536;
-/// and of a stream those of at most so long, unless there was none to end it.
+/// A row group of a stream has the events of at most so long, unless there was none to end it.
 const TIME: Duration = Duration::from_secs(60);
 
 /// Gathers events and writes them in row groups.
@@ -36,6 +34,8 @@ impl ParquetWriter {
             // Nobody looks for single pages in so small groups.
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true)
+            .set_data_page_size_limit(PAGE)
+            .set_dictionary_page_size_limit(PAGE)
             .set_created_by(format!("ntwatch {}", env!("CARGO_PKG_VERSION")));
         let schema = columns::schema()?;
         Ok(Self {
@@ -190,9 +190,13 @@ fn write<T: DataType>(
         }
     }
     let mut column = next_column(group)?;
-    column
-        .typed::<T>()
-        .write_batch(&values, Some(&levels), None)?;
+    let of_values = column.typed::<T>();
+    if values.iter().any(|value| value.as_bytes().len() > FACT) {
+        let place = of_values.get_descriptor().path();
+        let why = format!("{place} of an event has more than {FACT} bytes");
+        return Err(ParquetError::General(why));
+    }
+    of_values.write_batch(&values, Some(&levels), None)?;
     column.close()
 }
 
