@@ -4,9 +4,9 @@
 mod events;
 
 use ntwatch_client::event::{
-    Access, Body, Counts, Event, HandleOpen, Hex, Image, ImageLoad, Lost, Operation, Process,
-    ProcessRef, ProcessStart, SessionInfo, SignatureLevel, SignatureType, Stage, Target,
-    TargetType, ThreadRef,
+    Access, Body, Counts, Event, ExitedProcess, HandleOpen, Hex, Image, ImageLoad, Lost, Operation,
+    Process, ProcessExit, ProcessRef, ProcessStart, SessionInfo, SignatureLevel, SignatureType,
+    Stage, Target, TargetType, ThreadRef,
 };
 use ntwatch_client::format::{Lines, Sysmon};
 use ntwatch_client::protocol::record::{KIND_SLOTS, Kind};
@@ -116,6 +116,54 @@ fn nothing_is_said_of_a_process_that_another_with_its_pid_had_told() {
     assert_eq!(lines[0]["ParentProcessId"], "700");
     assert_eq!(lines[0].get("ParentCommandLine"), None);
     assert_eq!(lines[0].get("ParentUser"), None);
+}
+
+#[test]
+fn nothing_is_said_of_a_process_that_another_machine_had_told() {
+    let elsewhere = match session() {
+        Body::Session { session } => Body::Session {
+            session: SessionInfo {
+                host: "PC2.example".to_owned(),
+                ..session
+            },
+        },
+        other => other,
+    };
+    let child = || Body::ProcessStart(start(704, 9, (700, 1), "child.exe"));
+    let lines = told([
+        session(),
+        Body::ProcessRunning(start(700, 1, (4, 1), "parent.exe")),
+        session(),
+        child(),
+        elsewhere,
+        child(),
+    ]);
+    assert_eq!(lines[0]["ParentCommandLine"], "parent.exe");
+    assert_eq!(lines[1].get("ParentCommandLine"), None);
+}
+
+#[test]
+fn what_ended_long_ago_is_forgotten() {
+    let end = |pid| {
+        Body::ProcessExit(ProcessExit {
+            process: ExitedProcess {
+                pid,
+                key: Hex(1),
+                create_time: None,
+                image: None,
+            },
+            exit_status: 0,
+        })
+    };
+    let child = |pid| Body::ProcessStart(start(4, 9, (pid, 1), "child.exe"));
+    let many = (1..=5000).flat_map(|pid| {
+        let start = Body::ProcessRunning(start(pid, 1, (4, 1), "parent.exe"));
+        [start, end(pid)]
+    });
+    let lines = told(many.chain([child(1), child(5000)]));
+    let starts: Vec<_> = lines.iter().filter(|line| line["EventID"] == 1).collect();
+    assert_eq!(starts[0].get("ParentCommandLine"), None);
+    assert_eq!(starts[1]["ParentCommandLine"], "parent.exe");
 }
 
 fn load(kernel: bool, level: u32) -> Body {

@@ -6,17 +6,21 @@ use crate::event::{
     Body, Event, ExitedProcess, Hex, Process, ProcessRef, SessionInfo, Target, ThreadRef,
 };
 use crate::time::Time;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+
+/// Processes that ended and are still known: what others do to them is told a little later.
+const REMEMBERED: usize = 4096;
 
 /// What a stream has told so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     pub(super) session: Option<SessionInfo>,
     machine: Machine,
-    /// The newest bearer of each pid. Windows gives a pid again soon after its bearer is gone, so
-    /// this grows no larger than the most that ran at once.
+    /// The newest bearer of each pid.
     known: HashMap<u32, Known>,
+    /// Those that ended, the oldest first.
+    ended: VecDeque<(u32, Hex)>,
 }
 
 /// What the start of a process told.
@@ -40,10 +44,7 @@ pub(super) struct Party<'e> {
 impl Memory {
     pub(super) fn learn(&mut self, event: &Event) {
         match &event.body {
-            Body::Session { session } => {
-                self.machine = Machine::named(&session.host);
-                self.session = Some(session.clone());
-            }
+            Body::Session { session } => self.begin(session),
             Body::ProcessRunning(start) | Body::ProcessStart(start) => {
                 let process = &start.process;
                 let known = Known {
@@ -54,7 +55,35 @@ impl Memory {
                 };
                 self.known.insert(process.pid, known);
             }
+            Body::ProcessExit(exit) => self.end(exit.process.pid, exit.process.key),
             _ => {}
+        }
+    }
+
+    /// A stream begins. On another machine, or after another boot, the same pid and key are of
+    /// another process.
+    fn begin(&mut self, session: &SessionInfo) {
+        let is_of = |known: &SessionInfo| {
+            known.host == session.host && known.boot_time == session.boot_time
+        };
+        if !self.session.as_ref().is_some_and(is_of) {
+            self.known.clear();
+            self.ended.clear();
+        }
+        self.machine = Machine::named(&session.host);
+        self.session = Some(session.clone());
+    }
+
+    fn end(&mut self, pid: u32, key: Hex) {
+        self.ended.push_back((pid, key));
+        if self.ended.len() <= REMEMBERED {
+            return;
+        }
+        // Another may bear the pid meanwhile.
+        if let Some((pid, key)) = self.ended.pop_front()
+            && self.known.get(&pid).is_some_and(|known| known.key == key)
+        {
+            self.known.remove(&pid);
         }
     }
 
