@@ -194,6 +194,13 @@ impl Watch {
         false
     }
 
+    /// Are the processes told of that ran when the stream began? The start of one that began
+    /// meanwhile may be on its way; that it is not is known once nothing came for a moment.
+    #[must_use]
+    pub fn knows_who_runs(&self) -> bool {
+        !self.joiner.has_newcomers()
+    }
+
     /// Is there an event to be taken?
     fn has_event(&mut self) -> bool {
         let Some(hashing) = &mut self.hashing else {

@@ -204,8 +204,10 @@ fn a_process_that_begins_between_the_snapshots_is_told_of_once() {
     let mut idle = Machine::new([]);
     idle.at_end = AtEnd::Pend;
     let mut watch = newcomers(idle).watch(&Filter::new());
+    assert!(!watch.knows_who_runs());
     let last = watch.by_ref().nth(2).unwrap().unwrap();
     assert!(matches!(last.body, Body::ProcessRunning(start) if start.process.pid == 8));
+    assert!(watch.is_caught_up() && watch.knows_who_runs());
 }
 
 #[test]
