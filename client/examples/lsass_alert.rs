@@ -1,24 +1,21 @@
 //! Says who gets a handle to lsass.exe that can read its memory, where credentials are:
 //! `cargo run --example lsass_alert`.
 
-use ntwatch_client::event::HandleOpen;
-use ntwatch_client::protocol::record::Kind;
-use ntwatch_client::{Body, DEFAULT_DEVICE, Driver, Error, Filter, Rights};
+use ntwatch_client::{Body, Condition, DEFAULT_DEVICE, Driver, Filter};
+use std::error::Error;
 
-/// PROCESS_VM_READ, and no right to a thread.
-const READ: Rights = Rights {
-    process: 0x0010,
-    thread: 0,
-};
+/// By the rights that are granted: who asks for MAXIMUM_ALLOWED names none.
+const READS_LSASS: &str = r"target.image ~ lsass.exe and access.granted has vm_read";
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Box<dyn Error>> {
     let device = std::env::args().nth(1);
     let driver = Driver::open(device.as_deref().unwrap_or(DEFAULT_DEVICE))?;
-    let filter = Filter::new().event(Kind::HandleOpen).access(READ);
-    for event in driver.watch(&filter)? {
+    let reads_lsass = Condition::parse(READS_LSASS)?;
+    // The driver leaves out what cannot fulfil the condition, and no more than that.
+    for event in driver.watch(&reads_lsass.narrow(Filter::new())?)? {
         let event = event?;
         if let Body::HandleOpen(open) = &event.body
-            && reads_lsass(open)
+            && reads_lsass.holds(&event)
         {
             let (pid, image) = (open.source.pid, open.source.image.as_deref());
             let image = image.unwrap_or("a process without a name");
@@ -26,12 +23,4 @@ fn main() -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Not by the filter's image: then only what has to do with lsass.exe would come, and of those who
-/// open it no name.
-fn reads_lsass(open: &HandleOpen) -> bool {
-    let image = open.target.image.as_deref().unwrap_or_default();
-    let granted = open.access.granted.unwrap_or_default();
-    image.ends_with(r"\lsass.exe") && granted & READ.process != 0
 }

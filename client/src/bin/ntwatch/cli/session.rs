@@ -41,7 +41,9 @@ pub(crate) struct SessionOptions {
 
     /// Of handles, those that ask for one of these rights, to a process or a thread, such as
     /// `vm-read,terminate` or `0x10`. `default` stands for all that can do more than look, `all`
-    /// for every handle. If it is not said, `default`, or what --where asks for.
+    /// for every handle. If it is not said, `default`, or what --where asks for. It is held against
+    /// the rights asked for: who wants others that may be given the same, adds `maximum-allowed` and
+    /// the generic ones, or has `--where 'access.granted has …'` do it.
     #[arg(long, value_name = "RIGHTS", value_parser = access)]
     access: Vec<Rights>,
 
