@@ -3,12 +3,17 @@
 
 mod common;
 
-use common::machine::Machine;
+use common::machine::{AtEnd, Machine};
 use common::records::{Start, exit, start, utf16};
 use common::serve::Server;
-use std::path::Path;
+use ntwatch_client::protocol::record::FIRST_SEQ;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use unicode_width::UnicodeWidthStr;
 
 /// Columns and rows.
@@ -16,62 +21,122 @@ const SIZES: [(usize, usize); 2] = [(80, 24), (140, 40)];
 /// How long a screen may take before it counts as hung. No test measures time by it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// No driver is there.
+const NOWHERE: &str = "unix:/nonexistent/n.sock";
+
 /// A process with a long command line starts and ends.
-fn server() -> Server {
+fn machine() -> Machine {
     let command_line = utf16(&"x".repeat(200));
     let process = Start {
         command_line: Some(&command_line),
         ..Start::default()
     };
-    Server::start(Machine::new([
-        start(0, &process),
-        exit(1, process.pid, process.key),
-    ]))
+    Machine::new([start(0, &process), exit(1, process.pid, process.key)])
+}
+
+fn server() -> Server {
+    Server::start(machine())
+}
+
+/// `ntwatch`, in a terminal.
+struct Terminal {
+    dir: TempDir,
+    command: String,
+}
+
+impl Terminal {
+    /// Starts it with these words.
+    fn start((columns, rows): (usize, usize), device: &str, words: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let quoted = |word: &&str| format!("'{}'", word.replace('\'', r"'\''"));
+        let words: Vec<_> = words.iter().map(quoted).collect();
+        let command = format!(
+            "'{program}' --device '{device}' {words}; echo $? > '{code}.new'; \
+             mv '{code}.new' '{code}'; exec sleep 1000",
+            program = env!("CARGO_BIN_EXE_ntwatch"),
+            words = words.join(" "),
+            code = dir.path().join("code").display(),
+        );
+        let terminal = Self { dir, command };
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        terminal.tmux(&[
+            "start-server",
+            ";",
+            "set-option",
+            "-g",
+            "status",
+            "off",
+            ";",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            &terminal.command,
+        ]);
+        terminal
+    }
+
+    fn tmux(&self, words: &[&str]) -> Output {
+        let mut tmux = Command::new("tmux");
+        tmux.args(["-u", "-f", "/dev/null", "-S"])
+            .arg(self.dir.path().join("tmux"));
+        let output = tmux.args(words).env_remove("TMUX").output();
+        let output = output.expect("`tmux` is there");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tmux {words:?}: {said}");
+        output
+    }
+
+    /// The lines that are seen.
+    fn screen(&self) -> Vec<String> {
+        let screen = self.tmux(&["capture-pane", "-p"]).stdout;
+        let text = String::from_utf8(screen).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits for what there must be.
+    fn wait<T>(&self, mut what: impl FnMut() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = what() {
+                return found;
+            }
+            let screen = self.screen().join("\n");
+            let command = &self.command;
+            assert!(began.elapsed() < PATIENCE, "{command} hangs:\n{screen}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The screen once this is on it.
+    fn shows(&self, word: &str) -> Vec<String> {
+        let is_there = |line: &String| line.contains(word);
+        self.wait(|| Some(self.screen()).filter(|screen| screen.iter().any(is_there)))
+    }
+
+    fn ctrl_c(&self) {
+        self.tmux(&["send-keys", "C-c"]);
+    }
+
+    /// Its exit code, and what is seen then.
+    fn end(self) -> (i32, Vec<String>) {
+        let code = self.dir.path().join("code");
+        let code = self.wait(|| fs::read_to_string(&code).ok()?.trim().parse().ok());
+        (code, self.screen())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
 }
 
 /// The exit code of `ntwatch` with these words, and the lines of the screen when it has ended.
-fn screen((columns, rows): (usize, usize), device: &str, words: &[&str]) -> (i32, Vec<String>) {
-    let dir = tempfile::tempdir().unwrap();
-    let (socket, code) = (dir.path().join("tmux"), dir.path().join("code"));
-    let quoted = |word: &&str| format!("'{}'", word.replace('\'', r"'\''"));
-    let words: Vec<_> = words.iter().map(quoted).collect();
-    let command = format!(
-        "'{program}' --device '{device}' {words}; echo $? > '{code}.new'; \
-         mv '{code}.new' '{code}'; exec sleep 1000",
-        program = env!("CARGO_BIN_EXE_ntwatch"),
-        words = words.join(" "),
-        code = code.display(),
-    );
-    let (columns, rows) = (columns.to_string(), rows.to_string());
-    let no_status = ["set-option", "-g", "status", "off", ";"];
-    let session = ["new-session", "-d", "-x", &columns, "-y", &rows, &command];
-    tmux(
-        &socket,
-        &[&["start-server", ";"], &no_status[..], &session].concat(),
-    );
-    let began = Instant::now();
-    let code = loop {
-        let code = std::fs::read_to_string(&code).unwrap_or_default();
-        if let Ok(code) = code.trim().parse() {
-            break code;
-        }
-        assert!(began.elapsed() < PATIENCE, "{command} hangs");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let screen = tmux(&socket, &["capture-pane", "-p"]);
-    tmux(&socket, &["kill-server"]);
-    let text = String::from_utf8(screen.stdout).unwrap();
-    (code, text.lines().map(str::to_owned).collect())
-}
-
-fn tmux(socket: &Path, words: &[&str]) -> Output {
-    let mut tmux = Command::new("tmux");
-    tmux.args(["-u", "-f", "/dev/null", "-S"]).arg(socket);
-    let output = tmux.args(words).env_remove("TMUX").output();
-    let output = output.expect("`tmux` is there");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tmux {words:?}: {said}");
-    output
+fn screen(size: (usize, usize), device: &str, words: &[&str]) -> (i32, Vec<String>) {
+    Terminal::start(size, device, words).end()
 }
 
 fn line_with<'s>(screen: &'s [String], word: &str) -> &'s str {
@@ -149,24 +214,136 @@ fn a_recording_leaves_its_account_and_no_trace_of_progress() {
         );
         assert_accounts(&recorded);
 
-        let nowhere = "unix:/nonexistent";
         let copy = dir.path().join("copy.csv");
-        let (code, converted) = screen(size, nowhere, &["convert", name, copy.to_str().unwrap()]);
+        let (code, converted) = screen(size, NOWHERE, &["convert", name, copy.to_str().unwrap()]);
         assert_eq!(code, 0, "{converted:#?}");
         assert!(converted.iter().all(String::is_empty), "{converted:#?}");
 
-        let (code, shown) = screen(size, nowhere, &["show", name]);
+        let (code, shown) = screen(size, NOWHERE, &["show", name]);
         assert_eq!(code, 0, "{shown:#?}");
         assert_eq!(line_with(&shown, " start ").width(), size.0, "{shown:#?}");
     }
 }
 
 #[test]
+fn ctrl_c_ends_a_recording_with_its_account_and_a_whole_file() {
+    for size in SIZES {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("day.parquet");
+        let server = Server::start(Machine {
+            at_end: AtEnd::Pend,
+            ..machine()
+        });
+        let name = file.to_str().unwrap();
+        let terminal = Terminal::start(size, &server.device(), &["record", name]);
+        let shown = terminal.shows("2 events, ");
+        assert_eq!(
+            shown.iter().filter(|line| !line.is_empty()).count(),
+            1,
+            "{shown:#?}"
+        );
+        terminal.ctrl_c();
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 0, "{screen:#?}");
+        line_with(&screen, "ntwatch: 2 events in ");
+        assert_accounts(&screen);
+        assert_eq!(names(dir.path()), ["day.parquet"]);
+        let (code, shown) = self::screen(size, NOWHERE, &["show", name]);
+        assert_eq!(code, 0, "{shown:#?}");
+        line_with(&shown, " exit ");
+    }
+}
+
+/// Writes so many exits.
+fn exits(path: &Path, count: u64) {
+    let mut file = File::options()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
+    for seq in FIRST_SEQ..FIRST_SEQ + count {
+        let process = r#""process":{"pid":8,"key":"0x3"},"exit_status":0"#;
+        let time = "2026-11-22T03:03:27.0000000Z";
+        writeln!(
+            file,
+            r#"{{"seq":{seq},"time":"{time}","event":"process_exit",{process}}}"#
+        )
+        .unwrap();
+    }
+}
+
+fn pipe(dir: &Path) -> PathBuf {
+    let path = dir.join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    path
+}
+
+#[test]
+fn how_far_a_conversion_has_come_is_one_line() {
+    for size in SIZES {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe) = (dir.path().join("day.jsonl"), pipe(dir.path()));
+        exits(&file, 10_000);
+        let words = [file.to_str().unwrap(), pipe.to_str().unwrap()];
+        let words = [&["convert", "--format", "csv"], &words[..]].concat();
+        let terminal = Terminal::start(size, NOWHERE, &words);
+        // Nobody reads it yet, and it takes less than there is to write.
+        let reader = File::open(&pipe).unwrap();
+        let shown = terminal.shows("% of ");
+        let progress = line_with(&shown, "% of ");
+        assert_eq!(
+            shown.iter().filter(|line| !line.is_empty()).count(),
+            1,
+            "{shown:#?}"
+        );
+        assert!(
+            progress.contains(" left: ") && progress.ends_with(" KiB"),
+            "{shown:#?}"
+        );
+        let read = std::io::copy(&mut &reader, &mut std::io::sink());
+        assert!(read.unwrap() > 0);
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 0, "{screen:#?}");
+        assert!(screen.iter().all(String::is_empty), "{screen:#?}");
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_of_a_conversion() {
+    for size in SIZES {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe) = (dir.path().join("day.jsonl"), pipe(dir.path()));
+        exits(&file, 1024);
+        let target = dir.path().join("day.parquet");
+        let words = [&file, &pipe, &target].map(|path| path.to_str().unwrap());
+        let words = [&["convert", "--from", "jsonl"], &words[..]].concat();
+        let terminal = Terminal::start(size, NOWHERE, &words);
+        terminal.shows("1,024 events");
+        terminal.ctrl_c();
+        terminal.shows("^C");
+        // What it waits for comes.
+        exits(&pipe, 1);
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 1, "{screen:#?}");
+        line_with(&screen, "ntwatch: interrupted; ");
+        assert_eq!(names(dir.path()), ["day.jsonl", "pipe"]);
+    }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
 fn what_is_wrong_is_pointed_at_and_a_driver_that_is_not_there_is_named() {
     for size in SIZES {
-        let nowhere = "unix:/nonexistent/n.sock";
         let condition = "event == lost or process.imgae ~ cmd.exe";
-        let (code, wrong) = screen(size, nowhere, &["watch", "--where", condition]);
+        let (code, wrong) = screen(size, NOWHERE, &["watch", "--where", condition]);
         assert_eq!(code, 2, "{wrong:#?}");
         let at = wrong.iter().position(|line| line.trim() == condition);
         let at = at.unwrap_or_else(|| panic!("{wrong:#?}"));
@@ -177,7 +354,7 @@ fn what_is_wrong_is_pointed_at_and_a_driver_that_is_not_there_is_named() {
             "{wrong:#?}"
         );
 
-        let (code, none) = screen(size, nowhere, &["watch"]);
+        let (code, none) = screen(size, NOWHERE, &["watch"]);
         assert_eq!(code, 3, "{none:#?}");
         assert!(none[0].starts_with("ntwatch: cannot open "), "{none:#?}");
     }

@@ -3,7 +3,6 @@
 use crate::cli::{ConditionOptions, ConvertOptions};
 use crate::failure::{self, Failure};
 use crate::progress::Progress;
-use ntwatch_client::Body;
 use ntwatch_client::recording::{Format, Recorder, Recordings, Rotation};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,11 +49,7 @@ fn copy(
         if condition.lets_through(&event) {
             recorder.write(&event)?;
         }
-        let lost = match &event.body {
-            Body::Lost(lost) => lost.counts.total(),
-            _ => 0,
-        };
-        if progress.event(lost) {
+        if progress.event(&event) {
             progress.show(Some(events.passed()), recorder.written());
         }
         if interrupted.load(Ordering::Relaxed) {

@@ -1,13 +1,19 @@
 //! How far a long command has come, on a terminal; nothing elsewhere.
 
-use indicatif::{DecimalBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressStyle};
+use ntwatch_client::{Body, Event};
+use std::time::Duration;
 
-/// Events between two looks at the clock.
+/// How often the time is told that passes while nothing comes.
+const SECOND: Duration = Duration::from_secs(1);
+/// Lines between two looks at the clock.
 const OFTEN: u64 = 1024;
 
 /// A line on standard error that changes.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    lines: u64,
+    /// Of the driver's, as the account counts them.
     events: u64,
     lost: u64,
 }
@@ -15,12 +21,16 @@ pub(crate) struct Progress {
 impl Progress {
     /// Of something without an end.
     pub(crate) fn endless() -> Self {
-        Self::of(ProgressBar::new_spinner(), "{spinner} {elapsed} {msg}")
+        let spinner = Self::of(ProgressBar::new_spinner(), "{spinner} {elapsed} {wide_msg}");
+        if !spinner.bar.is_hidden() {
+            spinner.bar.enable_steady_tick(SECOND);
+        }
+        spinner
     }
 
     /// Of so many bytes to read.
     pub(crate) fn bytes(all: u64) -> Self {
-        let template = "{bar:24} {percent:>3}% of {total_bytes} {msg}, {eta} left";
+        let template = "{bar:10} {percent:>3}% of {binary_total_bytes}, {eta} left: {wide_msg}";
         Self::of(ProgressBar::new(all), template)
     }
 
@@ -29,15 +39,22 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        let (events, lost) = (0, 0);
-        Self { bar, events, lost }
+        Self {
+            bar,
+            lines: 0,
+            events: 0,
+            lost: 0,
+        }
     }
 
-    /// Another event has come. Is it time to [`Self::show`]?
-    pub(crate) fn event(&mut self, lost: u64) -> bool {
-        self.events += 1;
-        self.lost += lost;
-        self.events.is_multiple_of(OFTEN)
+    /// This has come. Is it time to [`Self::show`]?
+    pub(crate) fn event(&mut self, event: &Event) -> bool {
+        match &event.body {
+            Body::Lost(lost) => self.lost += lost.counts.total(),
+            body => self.events += u64::from(body.kind().is_some()),
+        }
+        self.lines += 1;
+        self.lines.is_multiple_of(OFTEN)
     }
 
     /// Shows that so many bytes were read, if that is known, and written.
@@ -49,9 +66,9 @@ impl Progress {
             0 => String::new(),
             lost => format!(", {} LOST", HumanCount(lost)),
         };
-        let (events, written) = (HumanCount(self.events), DecimalBytes(written));
+        let (events, written) = (HumanCount(self.events), BinaryBytes(written));
         self.bar
-            .set_message(format!("{events} events{lost}, {written} written"));
+            .set_message(format!("{events} events{lost}, {written}"));
         match read {
             Some(read) => self.bar.set_position(read),
             None => self.bar.tick(),

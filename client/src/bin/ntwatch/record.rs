@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::watch::{Sink, follow};
 use ntwatch_client::recording::{Format, Recorder};
-use ntwatch_client::{Body, Driver, Event};
+use ntwatch_client::{Driver, Event};
 use std::process::ExitCode;
 
 pub(crate) fn run(device: &str, options: &RecordOptions) -> Result<ExitCode, Failure> {
@@ -46,11 +46,7 @@ impl Sink for File {
             recorder.write(event)?;
             self.is_empty = false;
         }
-        let lost = match &event.body {
-            Body::Lost(lost) => lost.counts.total(),
-            _ => 0,
-        };
-        if self.progress.event(lost) {
+        if self.progress.event(event) {
             self.show();
         }
         Ok(())
