@@ -2,7 +2,8 @@
 
 use crate::event::{Thread, ThreadRef};
 use crate::modules::Modules;
-use std::collections::{HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Processes that ended, or that were asked about, and are still known: children and handles name
@@ -12,12 +13,13 @@ const REMEMBERED: usize = 4096;
 /// Pid and start key: never borne twice.
 pub(crate) type Identity = (u32, u64);
 
-/// The processes that run, and some of those that do not.
+/// The processes that run, and some of those that do not. Hashed the fast way: Windows chooses the
+/// numbers, so nobody can have them collide.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    processes: HashMap<Identity, Known>,
+    processes: FxHashMap<Identity, Known>,
     /// The key of each pid's present bearer.
-    live: HashMap<u32, u64>,
+    live: FxHashMap<u32, u64>,
     /// Those not known to run, the oldest first.
     remembered: VecDeque<Identity>,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Known {
     /// The images that it was seen to load.
     pub(crate) modules: Modules,
     /// The threads that were seen to start, by tid.
-    pub(crate) threads: HashMap<u32, Started>,
+    pub(crate) threads: FxHashMap<u32, Started>,
 }
 
 /// What the start of a thread told.
@@ -80,7 +82,7 @@ impl Table {
     /// Nothing is known of any thread any more.
     pub(crate) fn forget_threads(&mut self) {
         for known in self.processes.values_mut() {
-            known.threads = HashMap::new();
+            known.threads = FxHashMap::default();
         }
     }
 
@@ -88,7 +90,7 @@ impl Table {
     fn remember(&mut self, process: Identity) {
         if let Some(known) = self.processes.get_mut(&process) {
             known.modules = Modules::default();
-            known.threads = HashMap::new();
+            known.threads = FxHashMap::default();
         }
         self.remembered.push_back(process);
         if self.remembered.len() > REMEMBERED

@@ -153,9 +153,32 @@ fn start_key(key: u64) -> Option<u64> {
     (key != 0).then_some(key)
 }
 
-/// The text, with U+FFFD for a surrogate without partner. Most text takes a byte for each unit.
+/// The text, with U+FFFD for a surrogate without partner.
 fn text(wide: Wide<'_>) -> String {
-    let mut text = String::with_capacity(wide.len());
-    text.extend(wide.chars());
-    text
+    // Most of it is ASCII, which needs no look at one unit after the other.
+    let all = wide.units().fold(0, |all, unit| all | unit);
+    if all < 0x80 {
+        let bytes = wide.units().map(|unit| unit as u8).collect();
+        return String::from_utf8(bytes).unwrap_or_default();
+    }
+    wide.chars().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn text_is_what_utf_16_says(
+            units in prop::collection::vec(prop_oneof![0..0x80u16, any::<u16>()], 0..40),
+            ascii in prop::collection::vec(0..0x80u16, 0..40),
+        ) {
+            for units in [units, ascii] {
+                let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+                prop_assert_eq!(text(Wide::new(&bytes)), String::from_utf16_lossy(&units));
+            }
+        }
+    }
 }

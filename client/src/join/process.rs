@@ -63,9 +63,9 @@ impl Joiner {
     pub(super) fn process_exit(&mut self, exit: &View<'_, process::ProcessExit>) -> ProcessExit {
         self.introduce(exit.pid, Some(exit.key));
         let process = (exit.pid, exit.key);
-        let own = exit.image().and_then(|image| self.names.path(&text(image)));
         let known = self.table.get(process);
-        let image = known.and_then(|known| known.image.clone()).or(own);
+        let image = known.and_then(|known| known.image.clone());
+        let image = image.or_else(|| self.names.path(&text(exit.image()?)));
         self.table.end(process);
         ProcessExit {
             process: ExitedProcess {
