@@ -108,6 +108,19 @@ fn a_start_has_sysmon_s_fields_in_sysmon_s_forms_and_none_that_is_not_known() {
 }
 
 #[test]
+fn a_start_that_was_refused_is_none_of_sysmon_s() {
+    let refused = ProcessStart {
+        creation_status: Some(0xC000_0022),
+        ..*start(704, 9, (700, 2), "refused.exe")
+    };
+    let ran = start(708, 10, (700, 2), "ran.exe");
+    let bodies = [refused.into(), ran].map(Body::ProcessStart);
+    let lines = told(bodies);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["CommandLine"], "ran.exe");
+}
+
+#[test]
 fn nothing_is_said_of_a_process_that_another_with_its_pid_had_told() {
     let lines = told([
         Body::ProcessRunning(start(700, 1, (4, 1), "old.exe")),

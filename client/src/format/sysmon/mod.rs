@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// | ntwatch tells of | line |
 /// | --- | --- |
-/// | `process_start` | 1, ProcessCreate |
+/// | `process_start`, unless it was refused | 1, ProcessCreate |
 /// | `process_exit` | 5, ProcessTerminate |
 /// | `image_load` of the kernel | 6, DriverLoad |
 /// | any other `image_load` | 7, ImageLoad |
@@ -27,7 +27,8 @@ use std::sync::Arc;
 /// | `lost` | 255, Error, with `ID` QUEUE |
 ///
 /// Sysmon has no event for the rest, and there is no line for it. The copy of a handle is an access
-/// by whoever made it.
+/// by whoever made it. Of a process that another driver has refused nothing ran, and event 1 has no
+/// field to say so: of such a one there is at most the end.
 ///
 /// Fields are those of page "Sysmon" (Sysinternals) and of its log. All are text but `EventID`.
 /// What collectors call by several names stands under each: `Hostname` and `Computer`, `SourceName`
@@ -68,7 +69,9 @@ impl Sysmon {
         let host = session.map(|session| session.host.as_str());
         let begin = |id| Record::new(id, host, event.time);
         match &event.body {
-            Body::ProcessStart(start) => Some(self.process_create(begin(1), start)),
+            Body::ProcessStart(start) if start.creation_status.is_none() => {
+                Some(self.process_create(begin(1), start))
+            }
             Body::ProcessExit(exit) => {
                 let mut record = begin(5);
                 self.put_party(&mut record, &PROCESS, &exit.process);
@@ -93,6 +96,7 @@ impl Sysmon {
             }
             Body::Session { .. }
             | Body::ProcessRunning(_)
+            | Body::ProcessStart(_)
             | Body::ThreadStart(_)
             | Body::ThreadExit(_) => None,
         }
