@@ -175,16 +175,27 @@ fn what_goes_wrong_is_named_with_the_file_and_leaves_none() {
         assert_fails(&output, code, &words);
         assert_eq!(names(dir.path()), before, "{from}, {to}");
     }
-    assert_fails(
-        &on_file(&["show", "--from", "csv"], dir.path()),
-        1,
-        &["is a directory"],
-    );
+    let here = ntwatch(None, &["show", "."]).output().unwrap();
+    assert_fails(&here, 1, &["cannot open .: is a directory\n"]);
     let full = ntwatch(None, &["convert", "--format", "csv"])
         .args([&file, Path::new("/dev/full")])
         .output()
         .unwrap();
     assert_fails(&full, 1, &["/dev/full", "No space left"]);
+}
+
+#[test]
+fn a_reader_that_has_gone_away_has_all_it_wanted() {
+    let (_dir, file) = recorded("jsonl");
+    for extension in ALL {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut convert = ntwatch(None, &["convert", "--format", extension]);
+        let convert = convert.arg(&file).arg("-").stdout(writer);
+        let output = convert.output().unwrap();
+        assert_eq!(text(&output.stderr), "", "{extension}");
+        assert!(output.status.success(), "{extension}");
+    }
 }
 
 #[test]

@@ -137,6 +137,18 @@ fn what_is_wrong_in_the_middle_is_named_with_its_line() {
 }
 
 #[test]
+fn a_page_that_nobody_wrote_is_named_with_its_row_group() {
+    let (_dir, path) = recorded(Format::Parquet, &[session("A")]);
+    let mut file = fs::read(&path).unwrap();
+    // The first page follows on "PAR1"; this is no header of one.
+    file[4] = 0xff;
+    fs::write(&path, file).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    let place = format!("{}, row group 1, row 1: ", path.display());
+    assert!(error.starts_with(&place), "{error}");
+}
+
+#[test]
 fn another_schema_is_refused_and_named() {
     for format in Format::ALL {
         let Body::Session { mut session } = session("A").body else {

@@ -157,7 +157,7 @@ impl From<io::Error> for Fault {
 /// A recording that is not whole bears another name.
 fn remedy(path: &std::path::Path) -> String {
     let growing = path.with_added_extension(GROWING);
-    match growing.exists() {
+    match growing.is_file() {
         true => format!("; {} is what there is of it", growing.display()),
         false => String::new(),
     }

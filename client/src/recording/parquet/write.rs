@@ -51,7 +51,7 @@ impl ParquetWriter {
         }
         self.rows.push(event.clone());
         if self.rows.len() == ROWS {
-            self.write_rows()?;
+            self.write_rows().map_err(io_error)?;
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl ParquetWriter {
     /// Writes what has waited for long.
     pub(in super::super) fn flush(&mut self) -> io::Result<()> {
         if !self.rows.is_empty() && self.began.elapsed() >= TIME {
-            self.write_rows()?;
+            self.write_rows().map_err(io_error)?;
         }
         Ok(())
     }
@@ -90,8 +90,8 @@ impl ParquetWriter {
     }
 
     pub(in super::super) fn finish(mut self) -> io::Result<()> {
-        self.write_rows()?;
-        self.file.finish()?;
+        self.write_rows().map_err(io_error)?;
+        self.file.finish().map_err(io_error)?;
         Ok(())
     }
 
@@ -107,6 +107,17 @@ impl ParquetWriter {
         self.rows.clear();
         self.file.flush()?;
         Ok(())
+    }
+}
+
+/// What the file said, if it was the file.
+fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(error) => match error.downcast() {
+            Ok(error) => *error,
+            Err(error) => io::Error::other(error),
+        },
+        error => error.into(),
     }
 }
 
