@@ -164,7 +164,7 @@ impl Recording {
         eprintln!(
             "xtask: {absent} is absent ({RECORDINGS} names its folder): a small one is judged"
         );
-        let path = workspace().join("tests/tests/fixtures/two-hosts.json");
+        let path = workspace().join("tests/tests/fixtures/intrusion.json");
         let host = "DESK.lab.example";
         Self { path, host }
     }
