@@ -38,11 +38,13 @@ const MOST_WAITING: usize = 1024;
 /// The events of one session, in the driver's order, as [`Watch`] gives them. An error is its last
 /// item, behind every event that came before it.
 ///
-/// Dropping it ends the session and closes the driver's handle.
+/// Dropping it ends the session, and nobody waits for that: the thread that reads closes the driver's
+/// handle when it has put down what it is at, a hash of a file or a name that it asks a domain
+/// controller for. Who wants the handle closed waits for [`Self::into_watch`] and drops what comes.
 pub struct EventStream {
     shared: Arc<Shared>,
     stopper: Stopper,
-    /// `None` once it was waited for.
+    /// `None` once it is waited for.
     reader: Option<JoinHandle<Watch>>,
 }
 
@@ -141,22 +143,25 @@ impl EventStream {
     /// what was lost, why it ended. Events that nobody has taken are dropped, but what was read
     /// ahead still comes out of the iterator.
     ///
+    /// It waits for the thread that reads, which may be seconds. Where nothing may block, drop the
+    /// stream, or wait elsewhere.
+    ///
     /// # Panics
     ///
-    /// If a waker has panicked in the thread that reads.
+    /// If a waker has panicked in the thread that reads, or is what calls this.
     #[must_use]
     pub fn into_watch(mut self) -> Watch {
-        let watch = self.end().and_then(Result::ok);
+        self.end();
+        let reader = self.reader.take();
+        let reader = reader.filter(|reader| reader.thread().id() != std::thread::current().id());
+        let watch = reader.and_then(|reader| reader.join().ok());
         watch.expect("the thread that reads has not panicked")
     }
 
-    /// Ends the thread that reads and waits for it, unless this is that thread: a waker may drop
-    /// what it wakes.
-    fn end(&mut self) -> Option<std::thread::Result<Watch>> {
-        let reader = self.reader.take()?;
+    /// Has the thread that reads end, soon.
+    fn end(&self) {
         self.shared.abandon();
         self.stopper.stop();
-        (reader.thread().id() != std::thread::current().id()).then(|| reader.join())
     }
 }
 
