@@ -1,9 +1,11 @@
-//! Names for processes that hold beyond a machine and its pids, in the shape of Sysmon's.
+//! Names for processes that hold beyond a stream and its pids, in the shape of Sysmon's. No two
+//! processes of one machine have the same; those of two machines may, if the machines' names hash
+//! alike.
 
 use crate::event::Hex;
 use std::fmt;
 
-/// Four bytes that stand for a machine.
+/// Four bytes that stand for a machine, and now and then for two.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Machine(u32);
 

@@ -43,7 +43,7 @@ const NTWATCH: &str = "ntwatch";
 /// - `process` is who acts: who opens a handle, who starts a thread in another process. Whom that
 ///   befalls has no field in ECS: see labels.
 /// - `process.entity_id` is the `ProcessGuid` of [`Sysmon`](super::Sysmon): the same in every stream,
-///   and no other process has it.
+///   and no other process of the machine has it.
 /// - `process.start`, `process.command_line`, `user` and `process.parent.user` are told once, by
 ///   the start of a process or of the stream, and kept for the newest bearer of each pid.
 /// - `process.args` is what Microsoft's C runtime makes of the command line; of a process of WSL
