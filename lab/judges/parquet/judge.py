@@ -1,10 +1,10 @@
-"""Do DuckDB and Polars read the same of a recording in Parquet as of the same in JSON Lines?
+"""Do DuckDB and Polars read the same of a recording in Parquet and CSV as of it in JSON Lines?
 
-    python judge.py FOLDER               FOLDER/events.parquet against FOLDER/events.jsonl
+    python judge.py FOLDER               FOLDER/events.parquet and .csv against FOLDER/events.jsonl
     python judge.py --self-test FOLDER   against lines with faults, each of which must be noticed
 
-FOLDER/kinds is looked at, too. Each engine reads both files by itself, and compares every column,
-row by row. Exit code 1: a value differs, a fact of the lines has no column, rows are missing, or
+FOLDER/kinds is looked at, too. Each engine reads the files by itself; every column is compared, row
+by row. Exit code 1: a value differs, a fact of the lines has no column, rows are missing, or
 there was nothing to look at.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "common"))
 
+import comma_separated
 import spoil
 from by_duckdb import Duckdb
 from by_polars import Polars
@@ -62,50 +63,58 @@ FAULTS: dict[str, spoil.Fault] = {
 }
 
 
-def differences(engine: Engine, parquet: Path, lines: Path) -> Iterator[str]:
+def differences(folder: Path, lines: Path) -> Iterator[tuple[str, Iterator[str]]]:
+    """What each engine finds in each format."""
     told = [json.loads(line) for line in read(lines) if line]
     if not told:
-        yield "there is no event"
+        yield "nobody", iter(["there is no event"])
         return
     known = {place for line in told for place in places_of(line)}
     kinds = Counter(line["event"] for line in told)
-    for difference in engine(parquet, lines).differences(known, kinds):
-        yield f"{engine.__name__}: {difference}"
+    for engine in ENGINES:
+        found = engine(folder / "events.parquet", lines).differences(known, kinds)
+        yield f"{engine.__name__}, Parquet", found
+    for engine, reader in comma_separated.READERS.items():
+        found = comma_separated.differences(reader, folder / "events.csv", told, known)
+        yield f"{engine}, CSV", found
 
 
 def judge(folder: Path) -> int | None:
     """How many values were compared; `None` if any is another."""
-    parquet, lines = folder / "events.parquet", folder / EVENTS
-    wrong = [d for e in ENGINES for d in islice(differences(e, parquet, lines), SHOWN)]
+    lines = folder / EVENTS
+    all_found = differences(folder, lines)
+    wrong = [f"{who}: {what}" for who, found in all_found for what in islice(found, SHOWN)]
     for difference in wrong:
         print(f"FAILED: {folder.name}, {difference}", file=sys.stderr)
     if wrong:
         return None
-    columns, rows = Duckdb(parquet, lines).columns(), len(read(lines))
-    print(f"{rows:>7} rows of {len(columns)} columns, by {len(ENGINES)} engines")
-    return rows * len(columns) * len(ENGINES)
+    rows = len(read(lines))
+    parquet = len(Duckdb(folder / "events.parquet", lines).columns())
+    cells = len(comma_separated.by_duckdb(folder / "events.csv"))
+    print(f"{rows:>7} rows of {parquet} columns in Parquet and {cells} in CSV, by two engines")
+    return rows * (parquet * len(ENGINES) + cells * len(comma_separated.READERS))
 
 
 def self_test(folder: Path) -> int:
     """How many faults go unnoticed."""
-    parquet, lines = folder / "events.parquet", read(folder / EVENTS)
+    lines = read(folder / EVENTS)
     spoiled = {name: spoil.planted(lines, fault) for name, fault in FAULTS.items()}
     spoiled["a line that is missing"] = lines[1:]
     spoiled["a line that is there twice"] = [*lines, lines[-1]]
     spoiled["nothing at all"] = []
-    unnoticed = 0
+    noticed = unnoticed = 0
     with tempfile.TemporaryDirectory() as room:
         path = Path(room) / EVENTS
         for name, planted in spoiled.items():
             # Where no line has what the fault is about, nothing is spoiled, nor noticed.
             planted = lines if planted is None else planted
             path.write_text("".join(f"{line}\n" for line in planted), "utf-8")
-            for engine in ENGINES:
-                noticed = next(differences(engine, parquet, path), None)
-                print(f"{name:<42} {noticed or f'{engine.__name__}: NOT NOTICED'}")
-                unnoticed += noticed is None
-    noticed = len(spoiled) * len(ENGINES) - unnoticed
-    add_figure("faults beside Parquet, noticed", noticed, "faults")
+            for who, found in differences(folder, path):
+                first = next(found, None)
+                print(f"{name:<42} {who}: {first or 'NOT NOTICED'}")
+                noticed += first is not None
+                unnoticed += first is None
+    add_figure("faults beside Parquet and CSV, noticed", noticed, "faults")
     return unnoticed
 
 
@@ -122,4 +131,4 @@ if __name__ == "__main__":
     compared = [judge(folder) for folder in folders]
     if None in compared:
         sys.exit(1)
-    add_figure("values of Parquet, by engines of others", sum(compared), "values")
+    add_figure("values of Parquet and CSV, by engines of others", sum(compared), "values")
