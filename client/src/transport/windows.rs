@@ -2,9 +2,11 @@
 
 mod device;
 mod event;
+mod file;
 mod machine;
 mod privilege;
 mod process;
 mod ring;
 
 pub use device::Device;
+pub(crate) use file::changed;
