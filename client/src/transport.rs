@@ -84,8 +84,8 @@ pub trait Transport: Send + Sync {
     fn account(&self, sid: &[u8]) -> Option<String>;
 
     /// Where this process finds a file of the machine, by its path as events have it: a DOS path,
-    /// an NT path, or WSL's. `None` if that is no path of a file, or if no file of the machine is
-    /// within reach.
+    /// an NT path, or WSL's. `None` if that is no path of a file, or of a file on yet another
+    /// machine, or if no file of the machine is within reach.
     fn file(&self, path: &str) -> Option<PathBuf> {
         let _ = path;
         None

@@ -9,6 +9,9 @@
 //! The hash is of the file that bears the name when it is read, a moment after the event: Windows
 //! keeps a file from being written while it is mapped, but lets it be renamed, and another put in
 //! its place.
+//!
+//! A file on another machine has none: it is not opened. Whoever starts a program chooses where it
+//! lies, and the client would log on there, as the administrator that it runs as.
 
 mod files;
 
@@ -30,8 +33,8 @@ pub const MOST_WAITING: usize = 4096;
 pub struct HashCounts {
     /// Events that have their hash.
     pub found: u64,
-    /// Events whose file could not be read: there is none by that name, it is out of this client's
-    /// reach, or it changed meanwhile.
+    /// Events whose file was not read: there is none by that name, it is out of this client's
+    /// reach or on another machine, or it changed meanwhile.
     pub unreadable: u64,
     /// Events that went without, since their file took too long.
     pub late: u64,

@@ -172,7 +172,7 @@ impl Transport for Device {
     }
 
     fn file(&self, path: &str) -> Option<PathBuf> {
-        file_name(path).map(PathBuf::from)
+        file_name(path, machine::device).map(PathBuf::from)
     }
 }
 

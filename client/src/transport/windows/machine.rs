@@ -34,7 +34,7 @@ pub(super) fn volumes() -> Vec<Volume> {
 }
 
 /// The device that a drive stands for now (page "QueryDosDeviceW function").
-fn device(drive: &str) -> Option<String> {
+pub(super) fn device(drive: &str) -> Option<String> {
     let name = wide(drive);
     let mut target = [0u16; NAME_UNITS];
     // SAFETY: `name` ends with a NUL, and `target` has the length given.

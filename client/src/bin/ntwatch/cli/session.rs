@@ -56,7 +56,8 @@ pub(crate) struct SessionOptions {
     user_images: bool,
 
     /// Tell the hashes of the files that are run and mapped, as `process.sha256` and
-    /// `image.sha256`. Events that name a file wait for its hash, for two seconds at most.
+    /// `image.sha256`. Events that name a file wait for its hash, for two seconds at most. Files on
+    /// other machines are not opened, and have none.
     #[arg(long, value_enum, value_name = "HASH")]
     pub(crate) hash: Option<Hash>,
 
