@@ -14,7 +14,7 @@ use ntwatch_protocol::ioctl::Stats;
 use ntwatch_protocol::reader::Record;
 use ntwatch_protocol::record::Kind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// When nothing came for so long, the start of a process that runs already will not come.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -201,6 +201,40 @@ impl Watch {
         !self.joiner.has_newcomers()
     }
 
+    /// Waits until there is an event or the stream ends, so long at most, and a tenth of a second at
+    /// least. `false` if neither came to pass: time to look after something else.
+    #[must_use]
+    pub fn wait(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time.max(SILENCE);
+        while !self.has_event() && self.end().is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.join_within(Some(left));
+        }
+        true
+    }
+
+    /// Joins the next record, if it comes in time. `None` is as long as it takes.
+    fn join_within(&mut self, time: Option<Duration>) {
+        if self.unhashed().is_some() {
+            // Those that waited are read meanwhile: files are no reason to let the ring fill.
+            self.join_next(Patience::Time(LOOK));
+        } else if self.joiner.has_newcomers() {
+            if !self.join_next(Patience::Time(SILENCE)) {
+                self.joiner.caught_up();
+            }
+        } else {
+            self.join_next(time.map_or(Patience::Endless, Patience::Time));
+        }
+    }
+
+    /// The hashes, if an event waits for one.
+    fn unhashed(&self) -> Option<&Hashing> {
+        self.hashing.as_ref().filter(|hashing| hashing.is_waiting())
+    }
+
     /// Is there an event to be taken?
     fn has_event(&mut self) -> bool {
         let Some(hashing) = &mut self.hashing else {
@@ -248,26 +282,14 @@ impl Iterator for Watch {
             if self.has_event() {
                 return self.take_event().map(Ok);
             }
-            let unhashed = self.hashing.as_ref().filter(|hashing| hashing.is_waiting());
             if self.end().is_some() {
-                let Some(hashing) = unhashed else {
+                let Some(hashing) = self.unhashed() else {
                     return self.failure.take().map(Err);
                 };
                 hashing.wait();
                 continue;
             }
-            // Those that waited are read meanwhile: files are no reason to let the ring fill.
-            if unhashed.is_some() {
-                self.join_next(Patience::Time(LOOK));
-                continue;
-            }
-            let patience = match self.joiner.has_newcomers() {
-                true => Patience::Time(SILENCE),
-                false => Patience::Endless,
-            };
-            if !self.join_next(patience) {
-                self.joiner.caught_up();
-            }
+            self.join_within(None);
         }
     }
 }

@@ -304,6 +304,86 @@ fn a_killed_writer_leaves_the_row_groups_that_it_had_written() {
 }
 
 #[test]
+fn what_is_left_of_a_recording_is_not_written_over_by_its_rescue() {
+    for extension in ALL {
+        let (dir, file) = recorded(extension);
+        let left = file.with_added_extension("growing");
+        fs::rename(&file, &left).unwrap();
+        let before = fs::read(&left).unwrap();
+        for words in [&["convert"][..], &["convert", "--force"]] {
+            let output = ntwatch(None, words).args([&left, &file]).output().unwrap();
+            assert_fails(&output, 2, &["growing is what is read", "name another"]);
+            assert_eq!(fs::read(&left).unwrap(), before);
+            assert_eq!(names(dir.path()).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn parts_are_not_mixed_with_those_of_another_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, old) = (
+        dir.path().join("day.csv"),
+        dir.path().join("day-000007.csv"),
+    );
+    fs::write(&old, "mine").unwrap();
+    let record = |words: &[&str]| {
+        let rotate = ["record", "--rotate", "1h", file.to_str().unwrap()];
+        run(start_and_exit(), &[&rotate, words].concat())
+    };
+    let refused = ["day-000007.csv is there already", "--force"];
+    assert_fails(&record(&[]), 1, &refused);
+    assert_eq!(names(dir.path()), ["day-000007.csv"]);
+    assert!(record(&["--force"]).status.success());
+    assert_eq!(names(dir.path()), ["day-000001.csv"]);
+
+    for no_file in ["-", "/dev/null"] {
+        let words = ["record", "--format", "csv", "--rotate", "1h", no_file];
+        assert_fails(&run(start_and_exit(), &words), 2, &[no_file, "rotate"]);
+    }
+}
+
+#[test]
+fn a_part_ends_in_time_though_nothing_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("day.parquet");
+    let mut machine = start_and_exit();
+    machine.at_end = AtEnd::Pend;
+    let server = Server::start(machine);
+    let words = ["record", "--rotate", "1s", "--for", "30s"];
+    let mut child = ntwatch(Some(&server), &words).arg(&file).spawn().unwrap();
+    let first = dir.path().join("day-000001.parquet");
+    while !first.exists() {
+        let goes_on = child.try_wait().unwrap().is_none();
+        assert!(goes_on, "it ended before the part did");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let shown = on_file(&["show", "--format", "jsonl"], &first);
+    assert!(text(&shown.stdout).contains("process_exit"));
+}
+
+#[test]
+fn what_cannot_be_written_any_more_has_its_account_all_the_same() {
+    let words = ["record", "--format", "csv", "/dev/full"];
+    let full = run(start_and_exit(), &words);
+    assert_fails(
+        &full,
+        1,
+        &["/dev/full", "No space left", "The account balances"],
+    );
+}
+
+#[test]
+fn nobody_has_to_listen_to_what_is_wrong() {
+    let (nobody, says) = std::io::pipe().unwrap();
+    drop(nobody);
+    let mut show = ntwatch(None, &["show", "none.jsonl"]);
+    assert_eq!(show.stderr(says).status().unwrap().code(), Some(1));
+}
+
+#[test]
 fn files_rotate_and_are_one_together() {
     // A row group is in one part.
     for (extension, size, count) in [

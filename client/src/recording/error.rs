@@ -58,6 +58,18 @@ pub enum RecordingError {
         /// The file.
         path: PathBuf,
     },
+    /// It is what is to be read as well.
+    #[error("{} is what is read", path.display())]
+    Itself {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Parts of it cannot be files.
+    #[error("{}: only a file can be rotated", path.display())]
+    Rotation {
+        /// What is no file.
+        path: PathBuf,
+    },
     /// It is not what ntwatch has written.
     #[error("{}{place}: {why}", path.display())]
     Damaged {

@@ -1,9 +1,9 @@
 //! A file that bears another name until it is whole.
 
 use super::write::Out;
-use super::{GROWING, RecordingError, parquet};
-use std::fs::{self, OpenOptions};
-use std::io;
+use super::{RecordingError, growing, parquet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A file that is being written.
@@ -12,6 +12,8 @@ pub(super) struct Growing {
     path: PathBuf,
     /// The name that it has.
     now: PathBuf,
+    /// Itself, to be synchronised with the disk; `None` if it is no file.
+    file: Option<File>,
 }
 
 impl Growing {
@@ -22,7 +24,8 @@ impl Growing {
         if path == Path::new("-") {
             let name = PathBuf::from("standard output");
             let (path, now) = (name.clone(), name);
-            return Ok((Self { path, now }, Box::new(io::stdout())));
+            let file = None;
+            return Ok((Self { path, now, file }, Box::new(io::stdout())));
         }
         let cannot = |path: &Path, error: io::Error| RecordingError::Write {
             path: path.into(),
@@ -37,7 +40,7 @@ impl Growing {
             return Err(RecordingError::Exists { path: path.into() });
         }
         let now = match is_file {
-            true => path.with_added_extension(GROWING),
+            true => growing(path),
             false => path.to_owned(),
         };
         let mut options = OpenOptions::new();
@@ -48,11 +51,13 @@ impl Growing {
             (false, _) => &mut options,
         };
         match options.open(&now) {
-            Ok(file) => {
+            Ok(out) => {
                 let path = path.to_owned();
+                let file = is_file.then(|| out.try_clone()).transpose();
+                let file = file.map_err(|error| cannot(&now, error))?;
                 // Of another file of this name that was not finished.
                 remove_footer(&now);
-                Ok((Self { path, now }, Box::new(file)))
+                Ok((Self { path, now, file }, Box::new(out)))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(RecordingError::Unfinished { path: now })
@@ -66,13 +71,17 @@ impl Growing {
         &self.now
     }
 
-    /// Puts the footer that it has so far beside it, at once.
+    /// Puts the footer that it has so far beside it, at once, and on the disk no sooner than what it
+    /// tells of.
     pub(super) fn put_footer(&self, bytes: &[u8]) -> io::Result<()> {
         let Some(footer) = parquet::footer(&self.now) else {
             return Ok(());
         };
         let new = footer.with_added_extension("new");
-        fs::write(&new, bytes)?;
+        self.sync()?;
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
         fs::rename(new, footer)
     }
 
@@ -81,12 +90,18 @@ impl Growing {
         if self.now == self.path {
             return Ok(());
         }
-        fs::rename(&self.now, &self.path).map_err(|error| RecordingError::Write {
+        let renamed = self.sync().and_then(|()| fs::rename(&self.now, &self.path));
+        renamed.map_err(|error| RecordingError::Write {
             path: self.path,
             error,
         })?;
         remove_footer(&self.now);
         Ok(())
+    }
+
+    /// Waits until all of it is on the disk.
+    fn sync(&self) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), File::sync_all)
     }
 
     /// It will not be.

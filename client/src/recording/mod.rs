@@ -33,20 +33,28 @@ mod jsonl;
 mod parquet;
 mod read;
 mod recorder;
+mod rotation;
 mod several;
 mod write;
 
 pub use cut_off::CutOff;
 pub use error::{Place, RecordingError};
 pub use read::Recording;
-pub use recorder::{Recorder, Rotation};
+pub use recorder::Recorder;
+pub use rotation::Rotation;
 pub use several::Recordings;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the name of a file ends in while it grows: `day.jsonl.growing`.
 pub const GROWING: &str = "growing";
+
+/// The name that a recording bears until it is whole.
+#[must_use]
+pub fn growing(path: &Path) -> PathBuf {
+    path.with_added_extension(GROWING)
+}
 
 /// The formats of recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

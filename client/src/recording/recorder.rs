@@ -2,12 +2,11 @@
 
 use super::file::Growing;
 use super::write::Writer;
-use super::{Format, RecordingError};
+use super::{Format, RecordingError, Rotation};
 use crate::event::{Body, Event};
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Writes events to a file, or to one after the other.
 ///
@@ -26,15 +25,6 @@ pub struct Recorder {
     written: u64,
 }
 
-/// When to begin another file. By default never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rotation {
-    /// A part is whole when it is so old,
-    pub time: Option<Duration>,
-    /// or has so many bytes.
-    pub bytes: Option<u64>,
-}
-
 /// One file.
 struct Part {
     file: Growing,
@@ -47,11 +37,12 @@ struct Part {
 
 impl Recorder {
     /// Creates a recording. With a rotation its parts are called `day-000001.jsonl` for
-    /// `day.jsonl`, and so on. A file of such a name is kept, unless it may `overwrite`. `-` is
-    /// standard output.
+    /// `day.jsonl`, and so on. A file of such a name is kept, unless it may `overwrite`: then all
+    /// parts of another recording of this name are removed. `-` is standard output.
     ///
     /// # Errors
-    /// [`RecordingError::Write`], [`RecordingError::Exists`], [`RecordingError::Unfinished`].
+    /// [`RecordingError::Write`], [`RecordingError::Exists`], [`RecordingError::Unfinished`],
+    /// [`RecordingError::Rotation`].
     pub fn create(
         path: impl AsRef<Path>,
         format: Format,
@@ -59,6 +50,7 @@ impl Recorder {
         overwrite: bool,
     ) -> Result<Self, RecordingError> {
         let path = path.as_ref().to_owned();
+        rotation.make_room(&path, overwrite)?;
         let part = Part::create(&rotation.part(&path, 1), format, overwrite)?;
         Ok(Self {
             path,
@@ -77,20 +69,20 @@ impl Recorder {
     /// # Errors
     /// [`RecordingError::Write`], and when another part is begun those of [`Self::create`].
     pub fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
-        if self.rotation.is_over(&self.part) {
-            self.rotate()?;
-        }
+        self.rotate_when_due()?;
         if let Body::Session { .. } = &event.body {
             self.session = Some(event.clone());
         }
         self.part.write(event)
     }
 
-    /// Keeps nothing back that can be written now.
+    /// Keeps nothing back that can be written now, and ends a part that is old enough. To be called
+    /// from time to time while no event comes.
     ///
     /// # Errors
-    /// [`RecordingError::Write`].
+    /// Those of [`Self::write`].
     pub fn flush(&mut self) -> Result<(), RecordingError> {
+        self.rotate_when_due()?;
         self.part.flush()
     }
 
@@ -113,6 +105,15 @@ impl Recorder {
         self.part.file.discard();
     }
 
+    fn rotate_when_due(&mut self) -> Result<(), RecordingError> {
+        let Part { began, writer, .. } = &self.part;
+        let is_due = self.rotation.is_due(began.elapsed(), writer.written());
+        match is_due && !self.part.is_empty {
+            true => self.rotate(),
+            false => Ok(()),
+        }
+    }
+
     /// Ends a part and begins the next one.
     fn rotate(&mut self) -> Result<(), RecordingError> {
         let path = self.rotation.part(&self.path, self.parts + 2);
@@ -125,28 +126,6 @@ impl Recorder {
             Some(session) => self.part.write(session),
             None => Ok(()),
         }
-    }
-}
-
-impl Rotation {
-    /// The name of a part.
-    fn part(&self, path: &Path, number: u32) -> PathBuf {
-        if *self == Self::default() {
-            return path.to_owned();
-        }
-        let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
-        name.push(format!("-{number:06}"));
-        let part = path.with_file_name(name);
-        match path.extension() {
-            Some(extension) => part.with_added_extension(extension),
-            None => part,
-        }
-    }
-
-    fn is_over(&self, part: &Part) -> bool {
-        let old = self.time.is_some_and(|time| part.began.elapsed() >= time);
-        let large = |bytes| part.writer.written() >= bytes;
-        !part.is_empty && (old || self.bytes.is_some_and(large))
     }
 }
 

@@ -1,23 +1,22 @@
 //! `ntwatch convert`: recordings, in another format.
 
 use crate::cli::{ConditionOptions, ConvertOptions};
-use crate::failure::{self, Failure};
+use crate::failure::{Failure, warn};
+use crate::interrupt::on_interrupt;
 use crate::progress::Progress;
-use ntwatch_client::recording::{Format, Recorder, Recordings, Rotation};
-use std::path::PathBuf;
+use ntwatch_client::recording::{self, Format, Recorder, RecordingError, Recordings, Rotation};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) fn run(options: &ConvertOptions) -> Result<ExitCode, Failure> {
     let format = Format::choose(&options.file, options.target.format)?;
+    refuse_to_write_over(&options.from_files, &options.file)?;
     let mut events = Recordings::open(&options.from_files, options.from)?;
     let rotation = Rotation::default();
     let mut recorder = Recorder::create(&options.file, format, rotation, options.target.force)?;
-    let mut progress = match size(&options.from_files) {
-        Some(bytes) => Progress::bytes(bytes),
-        None => Progress::endless(),
-    };
+    let mut progress = Progress::through(&options.from_files);
     let copied = copy(
         &mut events,
         &options.condition,
@@ -30,7 +29,7 @@ pub(crate) fn run(options: &ConvertOptions) -> Result<ExitCode, Failure> {
         return Err(failure);
     }
     recorder.finish()?;
-    events.cut_off().iter().for_each(failure::warn);
+    events.cut_off().iter().for_each(warn);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -42,8 +41,7 @@ fn copy(
 ) -> Result<(), Failure> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let by_signal = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || by_signal.store(true, Ordering::Relaxed))
-        .map_err(Failure::Signals)?;
+    on_interrupt(move || by_signal.store(true, Ordering::Relaxed))?;
     while let Some(event) = events.next() {
         let event = event?;
         if condition.lets_through(&event) {
@@ -59,11 +57,13 @@ fn copy(
     Ok(recorder.flush()?)
 }
 
-/// Bytes of all files, if they are files.
-fn size(paths: &[PathBuf]) -> Option<u64> {
-    let len = |path: &PathBuf| {
-        let data = path.metadata().ok()?;
-        data.is_file().then_some(data.len())
-    };
-    paths.iter().map(len).sum()
+/// What is left of a recording may be converted to the recording that it was to be.
+fn refuse_to_write_over(sources: &[PathBuf], target: &Path) -> Result<(), Failure> {
+    let path = recording::growing(target);
+    let file = path.canonicalize().ok();
+    let is_it = |source: &PathBuf| file.is_some() && source.canonicalize().ok() == file;
+    match sources.iter().any(is_it) {
+        true => Err(RecordingError::Itself { path }.into()),
+        false => Ok(()),
+    }
 }

@@ -4,7 +4,7 @@ use crate::cli::Shape;
 use ntwatch_client::Error;
 use ntwatch_client::recording::{Place, RecordingError};
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Events were lost, and `--fail-on-loss` was given.
@@ -49,68 +49,77 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// Says on standard error what failed. A reader that has gone away (`| head`) has all it
-    /// wanted.
-    pub(crate) fn report(&self) -> ExitCode {
-        let code = match self {
+    /// A reader that has gone away (`| head`) has all it wanted.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(
+            self,
             Self::Output(error) | Self::Recording(RecordingError::Write { error, .. })
-                if error.kind() == io::ErrorKind::BrokenPipe =>
-            {
-                return ExitCode::SUCCESS;
-            }
-            Self::Recording(error) => {
-                let (remedy, code) = match error {
-                    RecordingError::Format { .. } => ("; name its format with --format", USAGE),
-                    RecordingError::Exists { .. } => ("; --force writes over it", FAILED),
-                    RecordingError::Unfinished { .. } => (
-                        "; `ntwatch convert` makes a whole recording of it, --force writes over it",
-                        FAILED,
-                    ),
-                    RecordingError::Damaged { place, .. } if *place != Place::Nowhere => {
-                        ("; `ntwatch show` shows what stands before it", FAILED)
-                    }
-                    _ => ("", FAILED),
-                };
-                eprintln!("ntwatch: {error}{remedy}");
-                code
-            }
-            Self::Interrupted => {
-                eprintln!("ntwatch: interrupted; nothing is left of what was written");
-                FAILED
-            }
-            Self::Output(error) => {
-                eprintln!("ntwatch: cannot write to standard output: {error}");
-                FAILED
-            }
-            Self::Signals(error) => {
-                eprintln!("ntwatch: cannot wait for Ctrl+C: {error}");
-                FAILED
-            }
-            Self::Fields(shape) => {
-                eprintln!(
-                    "ntwatch: --fields names facts of ntwatch's, and `{shape}` has fields of its \
-                     own; use it with pretty, jsonl or csv"
-                );
-                USAGE
-            }
-            Self::Client(error) => {
-                eprint!("ntwatch: {error}");
-                match error {
-                    Error::NotMapped { .. } => eprintln!("; `--transport read` does without it"),
-                    _ => eprintln!(),
-                }
-                match error {
-                    Error::Filter(_) => USAGE,
-                    error if error.is_refusal() => NO_DRIVER,
-                    _ => FAILED,
-                }
-            }
+                if error.kind() == io::ErrorKind::BrokenPipe
+        )
+    }
+
+    /// Says on standard error what failed.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.is_closed_pipe() {
+            return ExitCode::SUCCESS;
+        }
+        let (what, code) = match self {
+            Self::Client(error) => of_client(error),
+            Self::Recording(error) => of_recording(error),
+            Self::Interrupted => ("interrupted; no recording was made".into(), FAILED),
+            Self::Output(error) => (format!("cannot write to standard output: {error}"), FAILED),
+            Self::Signals(error) => (format!("cannot wait for Ctrl+C: {error}"), FAILED),
+            Self::Fields(shape) => (
+                format!(
+                    "--fields names facts of ntwatch's, and `{shape}` has fields of its own; use \
+                     it with pretty, jsonl or csv"
+                ),
+                USAGE,
+            ),
         };
+        warn(what);
         ExitCode::from(code)
     }
 }
 
+fn of_client(error: &Error) -> (String, u8) {
+    let remedy = match error {
+        Error::NotMapped { .. } => "; `--transport read` does without it",
+        _ => "",
+    };
+    let code = match error {
+        Error::Filter(_) => USAGE,
+        error if error.is_refusal() => NO_DRIVER,
+        _ => FAILED,
+    };
+    (format!("{error}{remedy}"), code)
+}
+
+fn of_recording(error: &RecordingError) -> (String, u8) {
+    let (remedy, code) = match error {
+        RecordingError::Format { .. } => ("; name its format with --format", USAGE),
+        RecordingError::Itself { .. } => ("; name another file to be written", USAGE),
+        RecordingError::Rotation { .. } => ("; name a file, or leave --rotate out", USAGE),
+        RecordingError::Exists { .. } => ("; --force writes over it", FAILED),
+        RecordingError::Unfinished { .. } => (
+            "; `ntwatch convert` makes a whole recording of it under another name, --force writes \
+             over it",
+            FAILED,
+        ),
+        RecordingError::Damaged { place, .. } if *place != Place::Nowhere => {
+            ("; `ntwatch show` shows what stands before it", FAILED)
+        }
+        _ => ("", FAILED),
+    };
+    (format!("{error}{remedy}"), code)
+}
+
 /// Says what is wrong and keeps nothing from being done.
 pub(crate) fn warn(what: impl Display) {
-    eprintln!("ntwatch: {what}");
+    say(format_args!("ntwatch: {what}\n"));
+}
+
+/// Puts something on standard error. Nothing is wrong if nobody listens there any more.
+pub(crate) fn say(what: impl Display) {
+    let _ = write!(io::stderr(), "{what}");
 }

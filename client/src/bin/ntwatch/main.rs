@@ -3,6 +3,7 @@
 mod cli;
 mod convert;
 mod failure;
+mod interrupt;
 mod manual;
 mod output;
 mod pretty;

@@ -2,7 +2,12 @@
 
 use crate::failure::Failure;
 use anstream::{AutoStream, ColorChoice};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle;
 use std::process::ExitCode;
 
 /// Bytes that are gathered before they are written.
@@ -48,6 +53,16 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Does standard output go to a file?
+pub(crate) fn is_file() -> bool {
+    #[cfg(unix)]
+    let out = io::stdout().as_fd().try_clone_to_owned();
+    #[cfg(windows)]
+    let out = io::stdout().as_handle().try_clone_to_owned();
+    let data = out.and_then(|out| File::from(out).metadata());
+    data.is_ok_and(|data| data.is_file())
 }
 
 /// Prints all that a command has to say.

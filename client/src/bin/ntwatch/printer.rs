@@ -13,6 +13,8 @@ pub(crate) struct Printer {
     lines: Box<dyn Lines>,
     /// What an event has become, before it goes anywhere.
     text: Vec<u8>,
+    /// Bytes of those that went.
+    written: u64,
 }
 
 impl Printer {
@@ -34,13 +36,25 @@ impl Printer {
         let mut text = Vec::new();
         lines.header(&mut text);
         out.write_all(&text)?;
-        Ok(Self { out, lines, text })
+        let written = text.len() as u64;
+        Ok(Self {
+            out,
+            lines,
+            text,
+            written,
+        })
     }
 
     pub(crate) fn print(&mut self, event: &Event) -> io::Result<()> {
         self.text.clear();
         self.lines.event(event, &mut self.text);
+        self.written += self.text.len() as u64;
         self.out.write_all(&self.text)
+    }
+
+    /// Bytes of all that was printed.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Nothing more comes for now: what was printed is to be seen.

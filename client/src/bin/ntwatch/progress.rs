@@ -2,6 +2,7 @@
 
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressStyle};
 use ntwatch_client::{Body, Event};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often the time is told that passes while nothing comes.
@@ -28,8 +29,23 @@ impl Progress {
         spinner
     }
 
+    /// Of the bytes of recordings, if they are files.
+    pub(crate) fn through(recordings: &[PathBuf]) -> Self {
+        let len = |path: &PathBuf| {
+            let data = path.metadata().ok()?;
+            data.is_file().then_some(data.len())
+        };
+        let all: Option<u64> = recordings.iter().map(len).sum();
+        all.map_or_else(Self::endless, Self::bytes)
+    }
+
+    /// Of something that shows by itself how far it has come.
+    pub(crate) fn hidden() -> Self {
+        Self::of(ProgressBar::hidden(), "")
+    }
+
     /// Of so many bytes to read.
-    pub(crate) fn bytes(all: u64) -> Self {
+    fn bytes(all: u64) -> Self {
         let template = "{bar:10} {percent:>3}% of {binary_total_bytes}, {eta} left: {wide_msg}";
         Self::of(ProgressBar::new(all), template)
     }

@@ -1,7 +1,7 @@
 //! `ntwatch protect`.
 
 use crate::cli::{AddOptions, Format, ProtectCommand};
-use crate::failure::Failure;
+use crate::failure::{Failure, warn};
 use crate::output;
 use ntwatch_client::event::Hex;
 use ntwatch_client::protect::Listed;
@@ -39,11 +39,11 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
     let name = name(driver, &rule)?;
     let stopped = interruption()?;
     driver.protect(&rule)?;
-    eprintln!(
-        "ntwatch: {name} is protected: nobody gets {}. Handles from before keep their rights. \
-         The rule ends with this command (Ctrl+C).",
+    warn(format_args!(
+        "{name} is protected: nobody gets {}. Handles from before keep their rights. The rule ends \
+         with this command (Ctrl+C).",
         denied(rule.deny)
-    );
+    ));
     let (code, end) = match stay(driver, &rule, options.time, &stopped)? {
         End::Stopped => (ExitCode::SUCCESS, "is no longer protected"),
         End::Exited => (ExitCode::SUCCESS, "has ended, and its rule with it"),
@@ -56,7 +56,7 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
             "is no longer protected: the driver is shutting down",
         ),
     };
-    eprintln!("ntwatch: {name} {end}.");
+    warn(format_args!("{name} {end}."));
     Ok(code)
 }
 

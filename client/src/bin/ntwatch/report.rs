@@ -24,7 +24,7 @@ pub(crate) struct Summary {
     hashes: Option<HashCounts>,
     filtered: Option<String>,
     /// Events that this session should have had and has not.
-    pub(crate) lost: u64,
+    lost: u64,
     stats: Result<Stats, Error>,
 }
 
@@ -48,6 +48,19 @@ impl Summary {
             lost: watch.lost(stats.as_ref().ok()),
             stats,
         }
+    }
+
+    /// Is it certain that nothing was lost?
+    pub(crate) fn is_whole(&self) -> bool {
+        let arrived = |stats| balances(stats) && self.all_arrived(stats);
+        self.lost == 0 && self.stats.as_ref().is_ok_and(arrived)
+    }
+
+    /// Was all received that the driver has delivered?
+    fn all_arrived(&self, stats: &Stats) -> bool {
+        Kind::EVENTS
+            .into_iter()
+            .all(|kind| Account::of(stats, kind).delivered == self.received.0[kind.index()])
     }
 
     /// Tells who left out what: the driver by `filter`, and so many this client by `condition`.
@@ -102,23 +115,22 @@ impl fmt::Display for Summary {
             Err(error) => return writeln!(f, "no account of them: {error}"),
         };
         f.write_str(&table(stats))?;
-        let accounts = Kind::EVENTS.map(|kind| Account::of(stats, kind));
-        if accounts.iter().all(Account::balances) {
+        if balances(stats) {
             writeln!(f, "The account balances: {EQUATIONS}.")?;
         } else {
             writeln!(f, "THE ACCOUNT DOES NOT BALANCE: {EQUATIONS}.")?;
         }
-        let arrived = |kind: Kind| self.received.0[kind.index()];
-        if Kind::EVENTS
-            .iter()
-            .zip(accounts)
-            .any(|(kind, a)| a.delivered != arrived(*kind))
-        {
+        if !self.all_arrived(stats) {
             let received = ByKind(&self.received);
             writeln!(f, "NOT ALL THAT WAS DELIVERED ARRIVED: {received}.")?;
         }
         Ok(())
     }
+}
+
+fn balances(stats: &Stats) -> bool {
+    let accounts = Kind::EVENTS.map(|kind| Account::of(stats, kind));
+    accounts.iter().all(Account::balances)
 }
 
 const EQUATIONS: &str = "offered = captured + lost, session = delivered + filtered + lost + left";

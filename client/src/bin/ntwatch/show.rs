@@ -1,8 +1,10 @@
 //! `ntwatch show`: recordings, as if they happened now.
 
 use crate::cli::ShowOptions;
-use crate::failure::{self, Failure};
+use crate::failure::{Failure, warn};
+use crate::output;
 use crate::printer::Printer;
+use crate::progress::Progress;
 use ntwatch_client::protocol::record::Kind;
 use ntwatch_client::recording::Recordings;
 use ntwatch_client::{Body, Event};
@@ -12,11 +14,17 @@ pub(crate) fn run(options: &ShowOptions) -> Result<ExitCode, Failure> {
     options.output.check()?;
     let mut events = Recordings::open(&options.files, options.from)?;
     let mut printer = Printer::new(&options.output)?;
-    let shown = show(&mut events, options, &mut printer);
+    // On a terminal, what is shown says it; a pager has the screen to itself.
+    let mut progress = match output::is_file() {
+        true => Progress::through(&options.files),
+        false => Progress::hidden(),
+    };
+    let shown = show(&mut events, options, &mut printer, &mut progress);
+    progress.end();
     // What came before something that is wrong is shown before it is said.
     printer.flush()?;
     shown?;
-    events.cut_off().iter().for_each(failure::warn);
+    events.cut_off().iter().for_each(warn);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -24,10 +32,14 @@ fn show(
     events: &mut Recordings,
     options: &ShowOptions,
     printer: &mut Printer,
+    progress: &mut Progress,
 ) -> Result<(), Failure> {
     let mut shown = 0;
-    for event in events {
+    while let Some(event) = events.next() {
         let event = event?;
+        if progress.event(&event) {
+            progress.show(Some(events.passed()), printer.written());
+        }
         if !is_among(&options.events, &event) || !options.condition.lets_through(&event) {
             continue;
         }

@@ -1,25 +1,26 @@
 //! A session from its beginning to its account: `ntwatch watch`, and whatever else takes events.
 
 use crate::cli::{SessionOptions, WatchOptions};
-use crate::failure::{EVENTS_LOST, Failure};
+use crate::failure::{EVENTS_LOST, Failure, say};
+use crate::interrupt::on_interrupt;
 use crate::printer::Printer;
 use crate::report;
 use ntwatch_client::{Driver, Error, Event, Stopper, Watch};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a shell reports for a program that Ctrl+C has ended.
-const INTERRUPTED: i32 = 130;
+/// How often a sink is asked for what is due while nothing comes.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Who takes events.
 pub(crate) trait Sink {
     fn event(&mut self, event: &Event) -> Result<(), Failure>;
 
-    /// No other event is there yet.
+    /// No other event is there yet. Comes again each second until there is.
     fn caught_up(&mut self) -> Result<(), Failure>;
 
-    /// No other event will come; what is said next is the account of those that came.
+    /// No other event will come, or this sink failed; what is said next is the account of those
+    /// that came.
     fn ended(&mut self) -> Result<(), Failure>;
 }
 
@@ -57,31 +58,31 @@ pub(crate) fn follow(
         watch = watch.with_hashes();
     }
     let began = Instant::now();
-    stop_on_signal(watch.stopper())?;
+    let stopper = watch.stopper();
+    on_interrupt(move || stopper.stop())?;
     if let Some(time) = options.time {
         stop_after(watch.stopper(), time);
     }
-    let mut passed = pass_on(&mut watch, options, sink)?;
+    let mut passed = Passed::default();
+    let mut done = pass_on(&mut watch, options, sink, &mut passed);
     // What was read ahead belongs to the account, shown or not.
     watch.stopper().stop();
     for unshown in &mut watch {
-        passed.failure = passed.failure.or(unshown.err());
+        done = done.and(unshown.map(drop).map_err(Failure::from));
     }
 
-    sink.ended()?;
+    let done = done.and(sink.ended());
     let stats = watch.driver().stats();
     let mut summary = report::Summary::new(&watch, passed.on, began.elapsed(), stats);
     if let Some(condition) = &options.condition.condition {
         summary = summary.filtered(&filter, condition, passed.left_out);
     }
-    eprint!("{summary}");
-    if let Some(error) = passed.failure {
-        return Err(error.into());
+    if !matches!(&done, Err(failure) if failure.is_closed_pipe()) {
+        say(&summary);
     }
-    Ok(if options.fail_on_loss && summary.lost != 0 {
-        ExitCode::from(EVENTS_LOST)
-    } else {
-        ExitCode::SUCCESS
+    done.map(|()| match options.fail_on_loss && !summary.is_whole() {
+        true => ExitCode::from(EVENTS_LOST),
+        false => ExitCode::SUCCESS,
     })
 }
 
@@ -91,8 +92,6 @@ struct Passed {
     on: u64,
     /// Did not fulfil the condition.
     left_out: u64,
-    /// What the stream ended with, if it did not just end.
-    failure: Option<Error>,
 }
 
 /// Passes events on that fulfil the condition, until the stream ends or so many were as are wanted.
@@ -100,39 +99,26 @@ fn pass_on(
     watch: &mut Watch,
     options: &SessionOptions,
     sink: &mut impl Sink,
-) -> Result<Passed, Failure> {
-    let mut passed = Passed::default();
-    while passed.failure.is_none() && options.count.is_none_or(|count| passed.on < count) {
+    passed: &mut Passed,
+) -> Result<(), Failure> {
+    while options.count.is_none_or(|count| passed.on < count) {
         if watch.is_caught_up() {
             sink.caught_up()?;
-        }
-        match watch.next() {
-            Some(Ok(event)) => {
-                let counts = u64::from(event.body.kind().is_some());
-                if options.condition.lets_through(&event) {
-                    passed.on += counts;
-                    sink.event(&event)?;
-                } else {
-                    passed.left_out += counts;
-                }
+            while !watch.wait(TICK) {
+                sink.caught_up()?;
             }
-            Some(Err(error)) => passed.failure = Some(error),
-            None => break,
+        }
+        let Some(event) = watch.next() else { break };
+        let event = event?;
+        let counts = u64::from(event.body.kind().is_some());
+        if options.condition.lets_through(&event) {
+            passed.on += counts;
+            sink.event(&event)?;
+        } else {
+            passed.left_out += counts;
         }
     }
-    Ok(passed)
-}
-
-/// The first Ctrl+C ends the stream; the second one ends it even if standard output is stuck.
-fn stop_on_signal(stopper: Stopper) -> Result<(), Failure> {
-    let again = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if again.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-        stopper.stop();
-    })
-    .map_err(Failure::Signals)
+    Ok(())
 }
 
 fn stop_after(stopper: Stopper, time: Duration) {

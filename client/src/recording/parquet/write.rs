@@ -2,7 +2,7 @@
 
 use super::super::write::Out;
 use super::{FACT, PAGE, ROWS, columns};
-use crate::event::{Counts, Event};
+use crate::event::{Body, Counts, Event};
 use crate::field::{Field, Type, Value};
 use crate::time::Time;
 use parquet::basic::{Compression, ZstdLevel};
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// A row group of a stream has the events of at most so long, unless there was none to end it.
 const TIME: Duration = Duration::from_secs(60);
 
+/// Bytes of text at most that wait for their row group. One command line may have 64 KiB.
+const TEXT: usize = 32 << 20;
+
 /// Gathers events and writes them in row groups.
 pub(in super::super) struct ParquetWriter {
     file: SerializedFileWriter<Out>,
@@ -25,6 +28,8 @@ pub(in super::super) struct ParquetWriter {
     rows: Vec<Event>,
     /// When the first of them came.
     began: Instant,
+    /// Bytes of their texts.
+    text: usize,
 }
 
 impl ParquetWriter {
@@ -42,6 +47,7 @@ impl ParquetWriter {
             file: SerializedFileWriter::new(out, schema, Arc::new(properties.build()))?,
             rows: Vec::new(),
             began: Instant::now(),
+            text: 0,
         })
     }
 
@@ -50,7 +56,8 @@ impl ParquetWriter {
             self.began = Instant::now();
         }
         self.rows.push(event.clone());
-        if self.rows.len() == ROWS {
+        self.text += text(event);
+        if self.rows.len() == ROWS || self.text >= TEXT {
             self.write_rows().map_err(io_error)?;
         }
         Ok(())
@@ -105,6 +112,7 @@ impl ParquetWriter {
         }
         group.close()?;
         self.rows.clear();
+        self.text = 0;
         self.file.flush()?;
         Ok(())
     }
@@ -122,6 +130,17 @@ fn io_error(error: ParquetError) -> io::Error {
 }
 
 type Group<'g> = SerializedRowGroupWriter<'g, Out>;
+
+/// Bytes of an event's texts that no other event shares.
+fn text(event: &Event) -> usize {
+    match &event.body {
+        Body::ProcessRunning(start) | Body::ProcessStart(start) => {
+            start.process.command_line.as_ref().map_or(0, String::len)
+        }
+        Body::ImageLoad(load) => load.image.path.as_ref().map_or(0, |path| path.len()),
+        _ => 0,
+    }
+}
 
 /// Writes the columns of one fact.
 fn write_field(field: &Field, rows: &[Event], group: &mut Group<'_>) -> Result<()> {
@@ -249,4 +268,45 @@ fn next_column<'c>(
 ) -> Result<parquet::file::writer::SerializedColumnWriter<'c>> {
     let column = group.next_column()?;
     column.ok_or_else(|| ParquetError::General("there are more facts than columns".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(path: &str) -> Event {
+        let line = serde_json::json!({
+            "seq": 1,
+            "time": "2026-11-22T03:03:27.0000000Z",
+            "event": "image_load",
+            "image": {
+                "path": path,
+                "kernel": true,
+                "signature_level": "windows",
+                "signature_type": "embedded",
+                "partial_map": false,
+                "machine_mismatch": false,
+            },
+        });
+        Event::from_json(&line.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_row_group_of_a_stream_ends_in_time() {
+        let mut writer = ParquetWriter::new(Box::new(io::sink())).unwrap();
+        writer.write(&event("a.sys")).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writer.groups(), 0);
+        writer.began -= TIME;
+        writer.flush().unwrap();
+        assert_eq!(writer.groups(), 1);
+    }
+
+    #[test]
+    fn no_more_text_is_kept_than_memory_is_to_have() {
+        let mut writer = ParquetWriter::new(Box::new(io::sink())).unwrap();
+        let event = event(&"x".repeat(64 << 10));
+        (0..TEXT >> 16).for_each(|_| writer.write(&event).unwrap());
+        assert_eq!(writer.groups(), 1);
+    }
 }

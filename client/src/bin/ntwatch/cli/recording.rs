@@ -93,8 +93,12 @@ impl RecordOptions {
         let mut rotation = Rotation::default();
         for limit in &self.rotate {
             match limit {
-                Limit::Time(time) => rotation.time = Some(*time),
-                Limit::Bytes(bytes) => rotation.bytes = Some(*bytes),
+                Limit::Time(time) => {
+                    rotation.time = Some(rotation.time.map_or(*time, |other| other.min(*time)));
+                }
+                Limit::Bytes(bytes) => {
+                    rotation.bytes = Some(rotation.bytes.map_or(*bytes, |other| other.min(*bytes)));
+                }
             }
         }
         rotation

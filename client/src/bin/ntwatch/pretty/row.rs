@@ -249,6 +249,10 @@ fn origin(detail: &mut String, thread: &Thread) {
         (Some(module), Some(offset), _) => {
             let _ = write!(detail, " at {}+{offset:#x}", file_name(module));
         }
+        // A recording does not say where in the module.
+        (Some(module), None, Some(address)) => {
+            let _ = write!(detail, " at {address} in {}", file_name(module));
+        }
         (_, _, Some(address)) => {
             let _ = write!(detail, " at {address}");
         }
