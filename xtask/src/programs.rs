@@ -21,6 +21,7 @@ const OF_THE_CLIENT: &[&str] = &[
     "conditions",
     "examples",
     "hashes",
+    "million",
 ];
 /// The one that replays what was recorded elsewhere: much of the same.
 const RECORDINGS: &str = "recordings";
