@@ -88,7 +88,7 @@ fn assert_shows_progress(lab: &Lab, from: &Path, to: &Path) {
         .expect("`script` is there");
     let screen = String::from_utf8_lossy(&script.stdout);
     assert!(script.status.success(), "{screen}");
-    for word in ["% of ", " events, ", " written, ", " left"] {
+    for word in ["% of ", " left: ", " events, ", " MiB"] {
         assert!(screen.contains(word), "{word:?} is not in:\n{screen}");
     }
 }
