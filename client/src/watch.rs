@@ -205,9 +205,9 @@ impl Watch {
     /// least. `false` if neither came to pass: time to look after something else.
     #[must_use]
     pub fn wait(&mut self, time: Duration) -> bool {
-        let deadline = Instant::now() + time.max(SILENCE);
+        let (began, time) = (Instant::now(), time.max(SILENCE));
         while !self.has_event() && self.end().is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = time.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return false;
             }

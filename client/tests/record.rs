@@ -4,7 +4,7 @@
 mod common;
 
 use common::machine::{AtEnd, Machine};
-use common::program::{assert_fails, ntwatch, run, text};
+use common::program::{assert_fails, names, ntwatch, run, text};
 use common::records::{Start, exit, lost, start};
 use common::serve::Server;
 use ntwatch_client::protocol::record::FIRST_SEQ;
@@ -37,15 +37,6 @@ fn recorded(extension: &str) -> (TempDir, PathBuf) {
 fn on_file(words: &[&str], file: &Path) -> Output {
     let mut command = ntwatch(None, words);
     command.arg(file).output().unwrap()
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -344,23 +335,34 @@ fn parts_are_not_mixed_with_those_of_another_recording() {
 }
 
 #[test]
-fn a_part_ends_in_time_though_nothing_comes() {
+fn old_parts_go_only_when_there_is_something_in_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    for old in ["day-000001.csv", "day-000007.csv"] {
+        fs::write(dir.path().join(old), "mine").unwrap();
+    }
+    let file = dir.path().join("day.csv");
+    // The driver is there, but the session does not begin.
+    let (file, long) = (file.to_str().unwrap(), "x".repeat(5000));
+    let words = [
+        "record", "--rotate", "1h", "--force", "--image", &long, file,
+    ];
+    assert_fails(&run(start_and_exit(), &words), 2, &["xxx"]);
+    assert_eq!(names(dir.path()), ["day-000001.csv", "day-000007.csv"]);
+}
+
+#[test]
+fn a_part_ends_in_time_though_nothing_comes_and_the_next_waits_for_an_event() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("day.parquet");
     let mut machine = start_and_exit();
     machine.at_end = AtEnd::Pend;
-    let server = Server::start(machine);
-    let words = ["record", "--rotate", "1s", "--for", "30s"];
-    let mut child = ntwatch(Some(&server), &words).arg(&file).spawn().unwrap();
-    let first = dir.path().join("day-000001.parquet");
-    while !first.exists() {
-        let goes_on = child.try_wait().unwrap().is_none();
-        assert!(goes_on, "it ended before the part did");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let shown = on_file(&["show", "--format", "jsonl"], &first);
+    let words = ["record", "--rotate", "1s", "--for", "5s"];
+    let words = [&words[..], &[file.to_str().unwrap()]].concat();
+    let output = run(machine, &words);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let parts = ["day-000001.parquet", "day-000002.parquet"];
+    assert_eq!(names(dir.path()), parts);
+    let shown = on_file(&["show", "--format", "jsonl"], &dir.path().join(parts[0]));
     assert!(text(&shown.stdout).contains("process_exit"));
 }
 

@@ -4,6 +4,7 @@
 mod common;
 
 use common::machine::{AtEnd, Machine};
+use common::program::names;
 use common::records::{Start, exit, start, utf16};
 use common::serve::Server;
 use ntwatch_client::protocol::record::FIRST_SEQ;
@@ -328,15 +329,6 @@ fn ctrl_c_leaves_nothing_of_a_conversion() {
         line_with(&screen, "ntwatch: interrupted; ");
         assert_eq!(names(dir.path()), ["day.jsonl", "pipe"]);
     }
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -108,9 +108,17 @@ impl Growing {
     pub(super) fn discard(self) {
         if self.now != self.path {
             // Whoever finds what is left knows by its name what it is.
-            let _ = fs::remove_file(&self.now);
-            remove_footer(&self.now);
+            let _ = remove(&self.now);
         }
+    }
+}
+
+/// Removes a file, if there is one, and what is beside it.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    remove_footer(path);
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Recordings, written.
 
-use super::file::Growing;
+use super::file::{self, Growing};
 use super::write::Writer;
-use super::{Format, RecordingError, Rotation};
+use super::{Format, RecordingError, Rotation, growing};
 use crate::event::{Body, Event};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub struct Recorder {
     /// The stream's first event, with which every part begins.
     session: Option<Event>,
     part: Part,
+    /// Parts of another recording, until this one has an event.
+    replaced: Vec<PathBuf>,
     /// Of those that are whole.
     parts: u32,
     written: u64,
@@ -30,7 +32,10 @@ struct Part {
     file: Growing,
     writer: Writer,
     began: Instant,
+    /// Nothing but the session with which it begins is in it.
     is_empty: bool,
+    /// Something could not be written.
+    is_broken: bool,
     /// Row groups of which the footer beside the file knows.
     groups: usize,
 }
@@ -38,7 +43,8 @@ struct Part {
 impl Recorder {
     /// Creates a recording. With a rotation its parts are called `day-000001.jsonl` for
     /// `day.jsonl`, and so on. A file of such a name is kept, unless it may `overwrite`: then all
-    /// parts of another recording of this name are removed. `-` is standard output.
+    /// parts of another recording of this name are removed with the first event. `-` is standard
+    /// output.
     ///
     /// # Errors
     /// [`RecordingError::Write`], [`RecordingError::Exists`], [`RecordingError::Unfinished`],
@@ -50,8 +56,10 @@ impl Recorder {
         overwrite: bool,
     ) -> Result<Self, RecordingError> {
         let path = path.as_ref().to_owned();
-        rotation.make_room(&path, overwrite)?;
-        let part = Part::create(&rotation.part(&path, 1), format, overwrite)?;
+        let mut replaced = rotation.replaced(&path, overwrite)?;
+        let first = rotation.part(&path, 1);
+        let part = Part::create(&first, format, overwrite)?;
+        replaced.retain(|other| *other != growing(&first));
         Ok(Self {
             path,
             format,
@@ -59,6 +67,7 @@ impl Recorder {
             overwrite,
             session: None,
             part,
+            replaced,
             parts: 0,
             written: 0,
         })
@@ -69,6 +78,9 @@ impl Recorder {
     /// # Errors
     /// [`RecordingError::Write`], and when another part is begun those of [`Self::create`].
     pub fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
+        for path in self.replaced.drain(..) {
+            file::remove(&path).map_err(|error| cannot_write(&path, error))?;
+        }
         self.rotate_when_due()?;
         if let Body::Session { .. } = &event.body {
             self.session = Some(event.clone());
@@ -92,7 +104,8 @@ impl Recorder {
         self.written + self.part.writer.written()
     }
 
-    /// Gives the last file its name: it is whole.
+    /// Gives the last file its name: it is whole. One that could not be written keeps the name that
+    /// it has.
     ///
     /// # Errors
     /// [`RecordingError::Write`].
@@ -122,10 +135,11 @@ impl Recorder {
         self.parts += 1;
         self.written += whole.writer.written();
         whole.finish()?;
-        match &self.session {
-            Some(session) => self.part.write(session),
-            None => Ok(()),
+        if let Some(session) = &self.session {
+            self.part.write(session)?;
+            self.part.is_empty = true;
         }
+        Ok(())
     }
 }
 
@@ -139,6 +153,7 @@ impl Part {
             writer,
             began: Instant::now(),
             is_empty: true,
+            is_broken: false,
             groups: 0,
         })
     }
@@ -146,12 +161,17 @@ impl Part {
     fn write(&mut self, event: &Event) -> Result<(), RecordingError> {
         self.is_empty = false;
         let written = self.writer.write(event).and_then(|()| self.note_groups());
-        written.map_err(|error| cannot_write(self.file.now(), error))
+        self.said(written)
     }
 
     fn flush(&mut self) -> Result<(), RecordingError> {
         let flushed = self.writer.flush().and_then(|()| self.note_groups());
-        flushed.map_err(|error| cannot_write(self.file.now(), error))
+        self.said(flushed)
+    }
+
+    fn said(&mut self, written: io::Result<()>) -> Result<(), RecordingError> {
+        self.is_broken |= written.is_err();
+        written.map_err(|error| cannot_write(self.file.now(), error))
     }
 
     /// Keeps a footer for the row groups that were written.
@@ -166,6 +186,10 @@ impl Part {
     }
 
     fn finish(self) -> Result<(), RecordingError> {
+        if self.is_broken {
+            // That was told. It keeps the name of one that grows.
+            return Ok(());
+        }
         let finished = self.writer.finish();
         finished.map_err(|error| cannot_write(self.file.now(), error))?;
         self.file.finish()

@@ -3,7 +3,6 @@
 use super::{GROWING, RecordingError};
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,30 +36,27 @@ impl Rotation {
         }
     }
 
-    /// Refuses to mix with the parts of another recording, or removes them.
-    pub(super) fn make_room(&self, path: &Path, overwrite: bool) -> Result<(), RecordingError> {
+    /// The parts of another recording of this name, if they may be replaced.
+    pub(super) fn replaced(
+        &self,
+        path: &Path,
+        overwrite: bool,
+    ) -> Result<Vec<PathBuf>, RecordingError> {
         if *self == Self::default() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let is_other = |data: fs::Metadata| !data.is_file() && !data.is_dir();
         if path == Path::new("-") || path.metadata().is_ok_and(is_other) {
             return Err(RecordingError::Rotation { path: path.into() });
         }
-        for part in parts(path) {
-            if !overwrite {
-                return Err(match part.extension().is_some_and(|end| end == GROWING) {
-                    true => RecordingError::Unfinished { path: part },
-                    false => RecordingError::Exists { path: part },
-                });
+        let mut parts = parts(path);
+        match parts.pop_if(|_| !overwrite) {
+            Some(path) if path.extension().is_some_and(|end| end == GROWING) => {
+                Err(RecordingError::Unfinished { path })
             }
-            match fs::remove_file(&part) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(RecordingError::Write { path: part, error });
-                }
-                _ => {}
-            }
+            Some(path) => Err(RecordingError::Exists { path }),
+            None => Ok(parts),
         }
-        Ok(())
     }
 }
 

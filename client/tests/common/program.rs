@@ -2,6 +2,8 @@
 
 use crate::common::machine::Machine;
 use crate::common::serve::Server;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// `ntwatch` with these arguments, at this server or at none.
@@ -35,4 +37,14 @@ pub(crate) fn assert_fails(output: &Output, code: i32, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "not a word of {word:?} in:\n{said}");
     }
+}
+
+/// Of the files in a folder, sorted.
+pub(crate) fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }

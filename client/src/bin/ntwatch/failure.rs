@@ -107,7 +107,7 @@ fn of_recording(error: &RecordingError) -> (String, u8) {
             FAILED,
         ),
         RecordingError::Damaged { place, .. } if *place != Place::Nowhere => {
-            ("; `ntwatch show` shows what stands before it", FAILED)
+            ("; what stands before it can be shown", FAILED)
         }
         _ => ("", FAILED),
     };
