@@ -61,6 +61,15 @@ pub(crate) struct TestProgram {
     pub(crate) directory: PathBuf,
 }
 
+impl TestProgram {
+    /// Runs it as cargo would.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.current_dir(&self.directory);
+        command
+    }
+}
+
 /// Runs a cargo build. The command must not ask for a message format.
 pub(crate) fn build(command: &mut Command) -> Result<Built> {
     command.arg("--message-format=json-render-diagnostics");

@@ -20,6 +20,7 @@ mod python;
 mod reproducible;
 mod setup;
 mod toolchain;
+mod tree;
 mod verify;
 
 use std::process::ExitCode;

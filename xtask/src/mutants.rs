@@ -8,7 +8,7 @@
 
 mod patch;
 mod suite;
-mod tree;
+mod workshop;
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use anyhow::{Result, bail};
 use crate::check::Lab;
 use patch::{Needs, Patch};
 use suite::{Catch, Suite};
-use tree::Tree;
+use workshop::Workshop;
 
 /// Which bugs to plant.
 #[derive(Debug, Default)]
@@ -32,16 +32,22 @@ pub(crate) struct Options {
     pub(crate) names: Vec<String>,
 }
 
+/// Builds the driver as it is where it is going to be broken: all that it needs is built with it.
+pub(crate) fn build() -> Result<()> {
+    Workshop::nth(0).control()?;
+    Ok(())
+}
+
 /// Plants one bug after the other, and fails if one of them is not caught.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let patches = chosen(Patch::all()?, options)?;
     let (orderings, patches): (Vec<_>, Vec<_>) = patches
         .into_iter()
         .partition(|patch| patch.needs == Needs::Ordering);
-    // A second copy takes a minute until it helps.
-    let copies = if patches.len() < 10 { 1 } else { 2 };
-    let trees: Vec<_> = (0..copies).map(Tree::nth).collect();
-    let control = trees[0].build(None)?;
+    // A second one takes a minute until it helps.
+    let workshops = if patches.len() < 10 { 1 } else { 2 };
+    let workshops: Vec<_> = (0..workshops).map(Workshop::nth).collect();
+    let control = workshops[0].control()?;
     let mut suite = Suite::build(&Lab::build()?, control.clone())?;
 
     let mut rows = Vec::new();
@@ -56,12 +62,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         // Some are built while others run.
         let (built, mutants) = mpsc::sync_channel(0);
         let (next, control) = (&next, &control);
-        for tree in &trees {
+        for workshop in &workshops {
             let built = built.clone();
             scope.spawn(move || {
                 while let Some(patch) = next() {
                     // Nobody asks for more when something is wrong with the tests.
-                    if built.send((patch, tree.mutant(patch, control))).is_err() {
+                    if built
+                        .send((patch, workshop.mutant(patch, control)))
+                        .is_err()
+                    {
                         break;
                     }
                 }
@@ -75,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Ok::<_, anyhow::Error>(())
     })?;
     if !orderings.is_empty() {
-        let as_it_is = trees[0].orderings(None)?;
+        let as_it_is = workshops[0].orderings(None)?;
         if let Some(catch) = suite.explore(as_it_is)? {
             bail!("with the driver as it is: {catch}");
         }
@@ -84,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let explore = |programs| suite.explore(programs);
         note(
             patch,
-            Outcome::of(trees[0].orderings(Some(patch)), explore)?,
+            Outcome::of(workshops[0].orderings(Some(patch)), explore)?,
         );
     }
     rows.sort_by(|a, b| a.patch.name.cmp(&b.patch.name));

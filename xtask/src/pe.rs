@@ -95,10 +95,14 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
 fn without_traces(cargo: &mut Command) {
     set(cargo, "profile.release.trim-paths", "object");
     cargo.arg("-Ztrim-paths");
-    // With /Brepro time stamps are hashes.
-    let flags = "['-Clink-arg=/Brepro', '-Clink-arg=/RELEASE']";
-    cargo.arg("--config");
-    cargo.arg(format!("target.{TARGET}.rustflags={flags}"));
+    // With /Brepro time stamps are hashes. N.B. what the environment has takes the place of whatever
+    // configurations say, in all directories above; of that the driver wants the first of these.
+    let flags = [
+        "-Ctarget-feature=+crt-static",
+        "-Clink-arg=/Brepro",
+        "-Clink-arg=/RELEASE",
+    ];
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
 }
 
 /// Gives cargo a setting, as a literal string of TOML.

@@ -99,8 +99,7 @@ impl Tests {
         programs
             .filter(move |program| is_meant(program))
             .map(|program| {
-                let mut command = Command::new(&program.path);
-                command.current_dir(&program.directory);
+                let mut command = program.command();
                 command.env("NTWATCH_LAB", &self.lab);
                 command
             })

@@ -13,9 +13,9 @@ use ntwatch_lab_figures::{self as figures, Figure};
 
 use crate::{
     check::{Lab, loom},
-    command::workspace,
+    command::{self, TestProgram, workspace},
     coverage::Blocks,
-    pe,
+    mutants, pe,
     programs::Tests,
 };
 
@@ -30,8 +30,11 @@ pub(crate) enum Depth {
 
 /// Runs every check, though some may fail, and prints the table.
 pub(crate) fn run(lab: &Lab, tests: &Tests, depth: Depth) -> Result<()> {
+    // The table's times are those of looking.
+    mutants::build()?;
+    let checks = checks(lab, tests, depth)?;
     let mut outcomes = Vec::new();
-    for check in checks(lab, tests, depth)? {
+    for check in checks {
         eprintln!("\nxtask: {}", check.name);
         outcomes.push(check.run()?);
     }
@@ -95,7 +98,9 @@ fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     checks.push(("proofs on the file", tests.proofs()));
     checks.extend(elsewhere);
     checks.push(("an emulator of others", vec![task(&["emulate"])?]));
-    checks.push(("orderings, by loom", vec![loom(&workspace())]));
+    let orderings = command::build(loom(&workspace()).arg("--no-run"))?.tests();
+    let orderings = orderings.iter().map(TestProgram::command).collect();
+    checks.push(("orderings, by loom", orderings));
     checks.push(("planted bugs", vec![bugs]));
     let check = |(name, commands)| Check { name, commands };
     Ok(checks.into_iter().map(check).collect())

@@ -1,6 +1,7 @@
 //! Threads that race for the driver, round by round. A round is chosen by its seed, and is named
 //! by it when it fails; `NTWATCH_SEED=…` is that round alone. `NTWATCH_STRESS_MINUTES=…` goes on
-//! from there for so long, and for as many rounds as have to meet every race.
+//! from there for so long, and for as many rounds as have to meet every race;
+//! `NTWATCH_STRESS_ROUNDS=…` is so many of them.
 
 use ntwatch_lab_figures::tell;
 use ntwatch_tests::lab::Lab;
@@ -30,7 +31,7 @@ fn threads_that_race_leave_the_account_right_and_nothing_behind() {
     } else if let Some(seed) = first {
         tally.run(seed..=seed);
     } else {
-        tally.run(0..ROUNDS);
+        tally.run(0..number("NTWATCH_STRESS_ROUNDS").unwrap_or(ROUNDS));
     }
     tally.tell();
     if tally.rounds >= ROUNDS {

@@ -16,6 +16,8 @@ pub(crate) struct Patch {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) needs: Needs,
+    /// The program of tests to run first, as it is known to catch it.
+    pub(super) first: Option<String>,
     /// Is it planted in every run of the tests?
     pub(super) short: bool,
     /// Why nothing catches it, if that is known.
@@ -86,7 +88,7 @@ impl Patch {
     }
 
     /// What stands before the difference: a text that says what is wrong, and lines of the form
-    /// `Needs: a race`, `Short: yes` and `Known: not caught, because …`.
+    /// `Needs: a race`, `First: places`, `Short: yes` and `Known: not caught, because …`.
     fn parse(name: String, path: &Path, text: &str) -> Result<Self> {
         let header = text.split("\n--- ").next().unwrap_or_default();
         let line = |key: &str| header.lines().find_map(|line| line.strip_prefix(key));
@@ -110,6 +112,7 @@ impl Patch {
             name,
             path: path.to_owned(),
             needs,
+            first: line("First: ").map(str::to_owned),
             short,
             known: known.map(str::to_owned),
         })
@@ -126,11 +129,14 @@ mod tests {
 
     #[test]
     fn a_patch_says_what_it_needs() {
-        let patch = parse("A bug.\n\nNeeds: a race\nShort: yes\n\n--- a/x\n+Needs: a fault\n");
+        let patch = parse(
+            "A bug.\n\nNeeds: a race\nFirst: places\nShort: yes\n\n--- a/x\n+Needs: a fault\n",
+        );
         let patch = patch.unwrap();
+        let first = patch.first.as_deref();
         assert_eq!(
-            (patch.needs, patch.short, patch.known),
-            (Needs::Race, true, None)
+            (patch.needs, first, patch.short, patch.known),
+            (Needs::Race, Some("places"), true, None)
         );
         let missed = parse("Needs: nothing\nKnown: not caught, because of this\n").unwrap();
         assert_eq!(missed.known.as_deref(), Some("of this"));

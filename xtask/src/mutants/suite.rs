@@ -12,8 +12,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::patch::{Needs, Patch};
-use super::tree::Image;
+use super::patch::Patch;
+use super::workshop::Image;
 use crate::{
     check::Lab,
     command::TestProgram,
@@ -23,12 +23,15 @@ use crate::{
 /// What takes the longest, and comes last.
 const LONG: [&str; 6] = ["mapped", "reload", "storm", "faults", "fuzz", "stress"];
 
+/// Of racing threads: a bug that shows later than this is not one to wait for.
+const ROUNDS: &str = "500";
+
 /// A program hangs that takes so much longer than with the driver as it is.
 const LONGER: u32 = 5;
 /// One of which it is not known how long it takes.
 const NO_HANG: Duration = Duration::from_secs(600);
 /// Even one that took no time.
-const AT_LEAST: Duration = Duration::from_secs(15);
+const AT_LEAST: Duration = Duration::from_secs(10);
 
 pub(super) struct Suite {
     programs: Vec<Program>,
@@ -76,10 +79,24 @@ impl Suite {
     pub(super) fn catch(&mut self, patch: &Patch, driver: &Image) -> Result<Option<Catch>> {
         let lab = self.lab_with(driver)?;
         let control = self.lab_with(&self.control)?;
+        let first = patch.first.as_deref();
+        if let Some(name) = first
+            && !self
+                .programs
+                .iter()
+                .any(|program| program.test.name == name)
+        {
+            bail!("{}: there is no program {name}", patch.path.display());
+        }
         self.programs
-            .sort_by_key(|program| (program.turn(patch.needs), program.took));
+            .sort_by_key(|program| (program.turn(first), program.took));
         for program in &mut self.programs {
-            let limit = AT_LEAST + LONGER * program.control(&control)?;
+            let took = program.control(&control)?;
+            // A file takes as long to look at as there is to be seen in it.
+            let limit = match program.is_proof() {
+                true => NO_HANG,
+                false => AT_LEAST + LONGER * took,
+            };
             if let Some(failure) = program.run(&lab, limit)? {
                 let program = program.test.name.clone();
                 return Ok(Some(Catch { program, failure }));
@@ -116,24 +133,23 @@ impl Suite {
 }
 
 impl Program {
-    /// What finds such bugs goes first, and of others what is over soon. What a bug does says more
-    /// than that the file has it, so that the file is looked at last.
-    fn turn(&self, needs: Needs) -> usize {
+    /// Does it look at the file, and not at what the driver does?
+    fn is_proof(&self) -> bool {
+        self.test.directory.ends_with(programs::PROOFS)
+    }
+
+    /// What is known to catch a bug goes first, and of others what is over soon. What a bug does
+    /// says more than that the file has it, so that the file is looked at last.
+    fn turn(&self, first: Option<&str>) -> usize {
         let name = self.test.name.as_str();
-        let is_proof = self.test.directory.ends_with(programs::PROOFS);
-        match (needs, name) {
-            (Needs::Race, "falling_asleep" | "places" | "under_way") => 0,
-            (Needs::Race, "stress") => 1,
-            (Needs::Fault, "faults") => 0,
-            (Needs::LookAtTheFile, _) if is_proof => 0,
-            _ if is_proof => usize::MAX,
-            _ => {
-                2 + LONG
-                    .iter()
-                    .position(|long| *long == name)
-                    .map_or(0, |at| at + 1)
-            }
+        if first == Some(name) {
+            return 0;
         }
+        if self.is_proof() {
+            return usize::MAX;
+        }
+        let long = LONG.iter().position(|long| *long == name);
+        long.map_or(1, |at| 2 + at)
     }
 
     /// Runs it with the driver as it is, if that was not done yet. It has to pass, and what it takes
@@ -161,13 +177,13 @@ impl Program {
         let log = lab.with_file_name(&self.test.name).with_extension("log");
         let output = File::create(&log).with_context(|| log.display().to_string())?;
         let errors = output.try_clone()?;
-        let mut command = Command::new(&self.test.path);
+        let mut command = self.test.command();
         command
             // One test after the other, so that it is known which one ends the program.
             .args(["--test-threads=1", "--nocapture"])
-            .current_dir(&self.test.directory)
             .env("NTWATCH_LAB", lab)
             .env("NTWATCH_VERIFY", "1")
+            .env("NTWATCH_STRESS_ROUNDS", ROUNDS)
             .env_remove(ntwatch_lab_figures::VARIABLE)
             .stdin(Stdio::null())
             .stdout(output)
