@@ -3,6 +3,7 @@
 use crate::delivery::{Delivery, Route, Way};
 use crate::device;
 use crate::error::Error;
+use crate::event::{Body, ProcessStart};
 use crate::filter::Filter;
 use crate::names::Names;
 use crate::records::Records;
@@ -12,6 +13,8 @@ use crate::watch::Watch;
 use ntwatch_protocol::PROTOCOL_MAJOR;
 use ntwatch_protocol::configure::MIN_RING_SIZE;
 use ntwatch_protocol::ioctl::{self, Stats, Version};
+use ntwatch_protocol::record::Kind;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -151,6 +154,30 @@ impl Driver {
     /// As for [`Self::watch`], and [`Error::NotMapped`].
     pub fn watch_by(self, filter: &Filter, delivery: Delivery) -> Result<Watch, Error> {
         Watch::begin(self, filter, delivery)
+    }
+
+    /// The processes that run, the oldest first: those that ran when this was asked, with what has
+    /// started and without what has ended until that was known.
+    ///
+    /// # Errors
+    /// As for [`Self::watch`], and whatever else ends the stream.
+    pub fn processes(self) -> Result<Vec<ProcessStart>, Error> {
+        let filter = Filter::new().event(Kind::ProcessStart);
+        let mut watch = self.watch(&filter.event(Kind::ProcessExit))?;
+        // By start key: the pid of one that has ended may be another's by now.
+        let mut all = BTreeMap::new();
+        while !(watch.is_caught_up() && watch.knows_who_runs())
+            && let Some(event) = watch.next()
+        {
+            match event?.body {
+                Body::ProcessRunning(start) | Body::ProcessStart(start) => {
+                    all.insert(start.process.key.0, *start);
+                }
+                Body::ProcessExit(exit) => drop(all.remove(&exit.process.key.0)),
+                _ => {}
+            }
+        }
+        Ok(all.into_values().collect())
     }
 
     /// As [`Self::watch_by`], for those who want the driver's records as they are: process starts
