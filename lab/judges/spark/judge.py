@@ -42,6 +42,8 @@ class Spark:
     def __init__(self) -> None:
         # Times come out in this process' own zone.
         os.environ["TZ"] = "UTC"
+        # Its parts talk to each other, and to nobody else.
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         time.tzset()
         builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
         builder = builder.config("spark.ui.showConsoleProgress", "false")
