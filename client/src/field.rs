@@ -39,13 +39,18 @@ pub enum Type {
 
 /// A fact. Shown as it would be in JSON, without quotes.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "as in `Type`")]
 pub enum Value<'e> {
+    /// In decimal.
     Number(u64),
+    /// As `0x…`.
     Hex(u64),
+    /// `true` or `false`.
     Bool(bool),
+    /// As it is.
     Text(Cow<'e, str>),
+    /// As RFC 3339, to 100 ns.
     Time(Time),
+    /// As an object of those that are not 0.
     Counts(Counts),
 }
 

@@ -4,7 +4,8 @@ use super::{Hex, ProcessRef, ThreadRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A handle to a process or a thread was made, or was refused once drivers had been asked.
+/// A handle to a process or a thread was made, or was refused once drivers had been asked (pages
+/// "OB_PRE_OPERATION_INFORMATION" and "OB_POST_OPERATION_INFORMATION").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandleOpen {
     /// A handle of its own, or a copy of one.
@@ -83,7 +84,8 @@ impl TargetType {
     }
 }
 
-/// Between whom a handle was copied; neither need be who did it.
+/// Between whom a handle was copied (page "OB_PRE_DUPLICATE_HANDLE_INFORMATION"); neither need be
+/// who did it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
     /// Whose handle it was.
@@ -97,11 +99,12 @@ pub struct Duplicate {
 pub struct ProcessId {
     /// Process id.
     pub pid: u32,
-    /// Start key.
+    /// As [`super::Process::key`].
     pub key: Option<Hex>,
 }
 
-/// Rights of a handle, as bits (see [`crate::rights`]).
+/// Rights of a handle, as bits (see [`crate::rights`]; pages "OB_PRE_CREATE_HANDLE_INFORMATION" and
+/// "OB_POST_CREATE_HANDLE_INFORMATION").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
     /// What was left of `original` when ntwatch.sys had its turn and was done; other drivers may

@@ -40,7 +40,8 @@ pub struct Image {
     pub sha256: Option<Arc<str>>,
 }
 
-/// `SE_SIGNING_LEVEL_*`: a word for those that Windows names, else `0x…`.
+/// `SE_SIGNING_LEVEL_*` of `ntddk.h` (page "IMAGE_INFO", `ImageSignatureLevel`): a word for those
+/// that Windows names, else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureLevel(pub u32);
 
@@ -88,7 +89,8 @@ impl FromStr for SignatureLevel {
 
 text::in_json!(SignatureLevel, name);
 
-/// `SE_IMAGE_SIGNATURE_TYPE`: a word for those that Windows names, else `0x…`.
+/// `SE_IMAGE_SIGNATURE_TYPE` of `ntddk.h` (page "IMAGE_INFO", `ImageSignatureType`): a word for
+/// those that Windows names, else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureType(pub u32);
 

@@ -143,6 +143,9 @@ pub struct SessionInfo {
 }
 
 /// Events are missing.
+///
+/// Those lost on the way to the session had numbers, and these are the first and the last of them.
+/// Those lost in capture never had any: the numbers are those of the events that they were between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lost {
     /// Where they were lost.
@@ -150,9 +153,9 @@ pub struct Lost {
     /// How many of each kind.
     #[serde(rename = "lost")]
     pub counts: Counts,
-    /// See [`ntwatch_protocol::lost::Lost`].
+    /// [`Event::seq`] of the first that is missing; in capture, of the last before them.
     pub first_seq: u64,
-    /// See [`ntwatch_protocol::lost::Lost`].
+    /// [`Event::seq`] of the last that is missing; in capture, of the first behind them.
     pub last_seq: u64,
 }
 

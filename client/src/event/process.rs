@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A process with all that is known about it.
+/// A process with all that is known about it (page "PS_CREATE_NOTIFY_INFO").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessStart {
     /// The process itself.
@@ -27,7 +27,7 @@ pub struct ProcessStart {
 pub struct Process {
     /// Process id, used again once the process is gone.
     pub pid: u32,
-    /// Start key: with the pid, never used again.
+    /// Start key (page "PsGetProcessStartKey"): with the pid, never used again.
     pub key: Hex,
     /// When it was created.
     pub create_time: Option<Time>,
@@ -41,7 +41,7 @@ pub struct Process {
     pub session: Option<u32>,
     /// `DOMAIN\name`, or the SID if no account bears it.
     pub user: Option<Arc<str>>,
-    /// The logon session's LUID.
+    /// The logon session's LUID (page "TOKEN_STATISTICS", `AuthenticationId`).
     pub logon_id: Option<Hex>,
     /// Integrity level.
     pub integrity: Option<Integrity>,
@@ -83,7 +83,7 @@ pub struct ThreadRef {
     pub image: Option<Arc<str>>,
 }
 
-/// A process ended.
+/// A process ended (page "PCREATE_PROCESS_NOTIFY_ROUTINE_EX").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessExit {
     /// Which one.
@@ -149,8 +149,8 @@ impl FromStr for Integrity {
 
 text::in_json!(Integrity, name);
 
-/// `PS_PROTECTION`: `none`, or the signer and how far it goes, such as `antimalware_light` or
-/// `windows_tcb`; else `0x…`.
+/// `PS_PROTECTION`, of one byte (page "ZwQueryInformationProcess"): `none`, or the signer and how
+/// far it goes, such as `antimalware_light` or `windows_tcb`; else `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protection(pub u8);
 

@@ -4,7 +4,7 @@ use super::{Hex, ProcessRef, Subsystem, ThreadRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A thread was created.
+/// A thread was created (page "PCREATE_THREAD_NOTIFY_ROUTINE").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadStart {
     /// Whose it is.

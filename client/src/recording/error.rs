@@ -96,15 +96,21 @@ pub enum RecordingError {
 
 /// A place in a recording. Lines, columns, rows and their groups are counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Place {
+    /// None that can be named: it is the file as a whole.
     #[default]
     Nowhere,
+    /// A line of text.
     Line(u64),
+    /// A line, and the byte of it.
     Column(u64, usize),
+    /// A row group of Parquet.
     RowGroup(usize),
+    /// A row of Parquet.
     Row {
+        /// The row group that it is in.
         group: usize,
+        /// Its number in the file, rows of earlier groups counted.
         row: u64,
     },
 }
