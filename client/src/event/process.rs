@@ -59,6 +59,18 @@ pub struct Process {
     pub sha256: Option<Arc<str>>,
 }
 
+impl Process {
+    /// The command line as people read it: the arguments of WSL with spaces between them.
+    #[must_use]
+    pub fn spaced_command_line(&self) -> Option<Cow<'_, str>> {
+        let line = self.command_line.as_deref()?;
+        Some(match line.contains('\0') {
+            true => line.trim_end_matches('\0').replace('\0', " ").into(),
+            false => line.into(),
+        })
+    }
+}
+
 /// A process that an event refers to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessRef {

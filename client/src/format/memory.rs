@@ -6,6 +6,7 @@ use crate::event::{
     Body, Event, ExitedProcess, Hex, Process, ProcessRef, SessionInfo, Target, ThreadRef,
 };
 use crate::time::Time;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ impl Memory {
                 let known = Known {
                     key: process.key,
                     create_time: process.create_time,
-                    command_line: process.command_line.as_deref().map(spaced),
+                    command_line: process.spaced_command_line().map(Cow::into_owned),
                     user: process.user.clone(),
                 };
                 self.known.insert(process.pid, known);
@@ -98,11 +99,6 @@ impl Memory {
         let guid = |key| Guid::new(self.machine, party.pid, key).to_string();
         party.key.map(guid)
     }
-}
-
-/// A command line as people read it: for WSL each argument ends with a NUL.
-fn spaced(command_line: &str) -> String {
-    command_line.trim_end_matches('\0').replace('\0', " ")
 }
 
 macro_rules! parties {

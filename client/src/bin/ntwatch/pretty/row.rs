@@ -56,12 +56,8 @@ impl<'a> Row<'a> {
         if let Some(parent) = &start.parent {
             let _ = write!(detail, "{} → ", other(parent.image.as_deref(), parent.pid));
         }
-        match &process.command_line {
-            // WSL's arguments end with a NUL each.
-            Some(line) if line.contains('\0') => {
-                detail.push_str(&line.trim_end_matches('\0').replace('\0', " "));
-            }
-            Some(line) => detail.push_str(line),
+        match process.spaced_command_line() {
+            Some(line) => detail.push_str(&line),
             None => detail.push_str(process.image.as_deref().unwrap_or("?")),
         }
         hash(&mut detail, process.sha256.as_deref());
