@@ -20,6 +20,9 @@ const LAST: i64 = 2_650_467_743_999_999_999;
 pub struct Time(pub i64);
 
 impl Time {
+    /// 1970 began then.
+    pub const UNIX_EPOCH: Self = Self(116_444_736_000_000_000);
+
     /// A time that Windows gave, or `None` for the 0 that stands for "not known".
     #[must_use]
     pub const fn known(ticks: i64) -> Option<Self> {

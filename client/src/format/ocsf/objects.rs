@@ -10,8 +10,6 @@ use serde_json::json;
 
 /// For what the schema wants and nobody knows.
 const UNKNOWN: &str = "Unknown";
-/// 1970 began then.
-const UNIX_EPOCH: Time = Time(116_444_736_000_000_000);
 
 impl Ocsf {
     /// A process with all that its start told.
@@ -132,5 +130,5 @@ fn integrity(level: Integrity) -> (u32, String) {
 
 /// The schema's times: milliseconds since 1970.
 pub(super) const fn milliseconds(time: Time) -> i64 {
-    time.0.saturating_sub(UNIX_EPOCH.0).div_euclid(10_000)
+    time.0.saturating_sub(Time::UNIX_EPOCH.0).div_euclid(10_000)
 }

@@ -180,8 +180,7 @@ fn write_field(field: &Field, rows: &[Event], group: &mut Group<'_>) -> Result<(
 
 /// Microseconds since 1970.
 const fn micros(time: Time) -> i64 {
-    const UNIX_EPOCH: i64 = 116_444_736_000_000_000;
-    (time.0 - UNIX_EPOCH).div_euclid(10)
+    (time.0 - Time::UNIX_EPOCH.0).div_euclid(10)
 }
 
 /// For each group that a fact is in, from the outermost, the facts that are in it.
