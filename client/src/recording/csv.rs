@@ -3,7 +3,7 @@
 use super::cut_off::Rest;
 use super::error::{Fault, Place, why};
 use super::facts::Facts;
-use super::jsonl::Next;
+use super::next::Next;
 use crate::event::Counts;
 use crate::field::{Field, Type, Value};
 use ::csv::{ByteRecord, Reader, ReaderBuilder};

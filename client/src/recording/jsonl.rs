@@ -2,6 +2,7 @@
 
 use super::cut_off::Rest;
 use super::error::Fault;
+use super::next::Next;
 use crate::event::{Event, ReadError};
 use std::io::BufRead;
 use std::str;
@@ -65,13 +66,4 @@ impl<R: BufRead> JsonLines<R> {
             Err(error) => Err(Fault::line(self.number, &error)),
         }
     }
-}
-
-/// What a reader finds.
-#[derive(Debug)]
-pub(super) enum Next {
-    Event(Event),
-    /// The beginning of one.
-    CutOff(Rest),
-    End,
 }

@@ -30,6 +30,7 @@ mod error;
 mod facts;
 mod file;
 mod jsonl;
+mod next;
 mod parquet;
 mod read;
 mod recorder;

@@ -8,7 +8,7 @@ use crate::field::{Field, Type, Value};
 use crate::recording::cut_off::Rest;
 use crate::recording::error::{Fault, Place, why};
 use crate::recording::facts::Facts;
-use crate::recording::jsonl::Next;
+use crate::recording::next::Next;
 use crate::time::Time;
 use bytes::Bytes;
 use ntwatch_protocol::record::KIND_SLOTS;
