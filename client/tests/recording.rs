@@ -1,4 +1,5 @@
 //! Events in files, and back.
+#![cfg(feature = "recording")]
 
 #[path = "common/events.rs"]
 mod events;
@@ -146,6 +147,50 @@ fn a_page_that_nobody_wrote_is_named_with_its_row_group() {
     let error = read(&path).unwrap_err().to_string();
     let place = format!("{}, row group 1, row 1: ", path.display());
     assert!(error.starts_with(&place), "{error}");
+}
+
+#[test]
+fn a_parquet_file_without_its_end_is_told_from_one_that_has_no_row_group() {
+    let (_dir, path) = recorded(Format::Parquet, &[session("A")]);
+    let whole = fs::read(&path).unwrap();
+    let growing = path.with_added_extension("growing");
+    let footer = path.with_added_extension("footer");
+    let length = whole.len() - 8..whole.len() - 4;
+    let mut long = whole.clone();
+    long[length].copy_from_slice(&[0xff; 4]);
+    for (name, content, expected) in [
+        (&path, &b""[..], "this is not Parquet"),
+        (&path, b"{\"seq\":0}\n", "this is not Parquet"),
+        (&path, &whole[..4], "it is cut off"),
+        (&path, &whole[..whole.len() - 1], "it is cut off"),
+        (&path, &long, "is damaged"),
+        (&growing, b"", "no row group was written yet;"),
+        (&growing, &whole[..4], "no row group was written yet;"),
+        (&growing, b"{}", "this is not Parquet"),
+        (&growing, &whole, "footer is missing"),
+    ] {
+        fs::write(name, content).unwrap();
+        let error = read(name).unwrap_err().to_string();
+        assert!(error.starts_with(&name.display().to_string()), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+    fs::write(&footer, &whole[..9]).unwrap();
+    let error = read(&growing).unwrap_err().to_string();
+    assert!(error.contains("is damaged"), "{error}");
+    fs::remove_file(&footer).unwrap();
+    fs::create_dir(&footer).unwrap();
+    let error = read(&growing).unwrap_err().to_string();
+    assert!(error.contains("footer, which says where"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn parquet_is_not_read_from_a_pipe_and_what_to_do_is_said() {
+    for pipe in ["-", "/dev/null"] {
+        let refused = Recording::open(Path::new(pipe), Some(Format::Parquet));
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains("write it to a file first"), "{error}");
+    }
 }
 
 #[test]

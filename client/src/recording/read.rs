@@ -56,6 +56,9 @@ impl Recording {
         let format = Format::choose(path, chosen)?;
         let len = data.len();
         if format == Format::Parquet {
+            if !data.is_file() {
+                return Err(piped(path.into()));
+            }
             let parquet = ParquetReader::open(path, file).map_err(|fault| fault.of(path))?;
             return Ok(Self::new(
                 path.into(),
@@ -79,11 +82,7 @@ impl Recording {
                 let csv = Csv::new(text).map_err(|fault| fault.of(&path))?;
                 Source::Csv(Box::new(csv))
             }
-            // Its end says where its columns begin.
-            Format::Parquet => {
-                let error = io::Error::new(io::ErrorKind::NotSeekable, "Parquet cannot be piped");
-                return Err(RecordingError::Read { path, error });
-            }
+            Format::Parquet => return Err(piped(path)),
         };
         Ok(Self::new(path, source, len))
     }
@@ -146,6 +145,13 @@ impl Recording {
             _ => Ok(Some(event)),
         }
     }
+}
+
+/// Parquet's end says where its columns begin.
+fn piped(path: PathBuf) -> RecordingError {
+    let why = "Parquet is read from its end, and so not from a pipe; write it to a file first";
+    let error = io::Error::new(io::ErrorKind::NotSeekable, why);
+    RecordingError::Read { path, error }
 }
 
 impl Iterator for Recording {

@@ -6,6 +6,7 @@
 //! what is `0x…` in JSON is the same text here.
 
 mod columns;
+mod end;
 mod page_header;
 mod pages;
 mod read;

@@ -2,7 +2,7 @@
 
 use super::columns::TICKS;
 use super::pages::{Pages, unlike};
-use super::{ROWS, footer};
+use super::{ROWS, end, footer};
 use crate::event::Counts;
 use crate::field::{Field, Type, Value};
 use crate::recording::cut_off::Rest;
@@ -10,15 +10,11 @@ use crate::recording::error::{Fault, Place, why};
 use crate::recording::facts::Facts;
 use crate::recording::next::Next;
 use crate::time::Time;
-use bytes::Bytes;
 use ntwatch_protocol::record::KIND_SLOTS;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{
-    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
-    RowGroupMetaData,
-};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,25 +40,7 @@ pub(in crate::recording) struct ParquetReader {
 
 impl ParquetReader {
     pub(in crate::recording) fn open(path: &Path, file: File) -> Result<Self, Fault> {
-        let footer = footer(path);
-        let metadata = match &footer {
-            // The file's own end is not written yet.
-            Some(footer) => {
-                let end = std::fs::read(footer).map_err(|error| {
-                    let why = format!(
-                        "no row group was written yet: {}: {error}",
-                        footer.display()
-                    );
-                    Fault::Damaged(Place::Nowhere, why)
-                })?;
-                ends().parse_and_finish(&Bytes::from(end))
-            }
-            None => ends().parse_and_finish(&file),
-        };
-        let metadata = metadata.map_err(|error| {
-            let why = format!("its end, which says where its columns are, cannot be read: {error}");
-            Fault::Damaged(Place::Nowhere, why)
-        })?;
+        let metadata = end::read(path, &file)?;
         Ok(Self {
             file: Arc::new(file),
             metadata,
@@ -70,7 +48,7 @@ impl ParquetReader {
             columns: Vec::new(),
             left: 0,
             rows: 0,
-            grows: footer.is_some(),
+            grows: footer(path).is_some(),
             facts: Facts::default(),
         })
     }
@@ -124,15 +102,6 @@ enum Values {
     Text(Batches<ByteArrayType>),
     Time(Batches<Int64Type>),
     Counts(Batches<ByteArrayType>, Box<Batches<Int64Type>>),
-}
-
-/// A reader of files' ends, without what only other programs look at.
-fn ends() -> ParquetMetaDataReader {
-    let options = ParquetMetaDataOptions::new()
-        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    ParquetMetaDataReader::new().with_metadata_options(Some(options))
 }
 
 /// How many rows a row group has.
