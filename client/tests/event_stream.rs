@@ -8,8 +8,31 @@ use common::records::{Start, exit, start};
 use futures::executor::block_on;
 use futures::{Stream, StreamExt};
 use ntwatch_client::{Body, Driver, End, Error, EventStream, Filter};
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+/// Long enough on any machine for what would otherwise never end.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Fails where what is tested never ends.
+fn that_ends(test: impl FnOnce() + Send + 'static) {
+    let (ended, end) = mpsc::channel();
+    let tester = thread::spawn(move || {
+        test();
+        // Nobody may listen any more.
+        let _ = ended.send(());
+    });
+    match end.recv_timeout(LIMIT) {
+        Err(RecvTimeoutError::Timeout) => panic!("it did not end in {LIMIT:?}"),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+            tester.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+    }
+}
 
 fn start_and_exit() -> Machine {
     let Start { pid, key, .. } = Start::default();
@@ -33,27 +56,29 @@ fn a_stream_has_the_events_of_the_iterator_and_ends_with_it() {
 
 #[test]
 fn who_waits_is_woken_by_an_event_and_by_the_end() {
-    let mut fake = Fake::new(Machine {
-        at_end: AtEnd::Pend,
-        ..Machine::new([])
+    that_ends(|| {
+        let mut fake = Fake::new(Machine {
+            at_end: AtEnd::Pend,
+            ..Machine::new([])
+        });
+        let ring = fake.grant_ring();
+        let mut stream = stream(fake);
+        let first = block_on(stream.by_ref().take(2).collect::<Vec<_>>());
+        assert_eq!(first.len(), 2, "the session and what runs");
+        thread::scope(|scope| {
+            let next = scope.spawn(|| block_on(stream.next()));
+            ring.lock().unwrap().push(&start(0, &Start::default()));
+            let event = next.join().unwrap().unwrap().unwrap();
+            assert!(matches!(event.body, Body::ProcessStart(_)));
+        });
+        let stopper = stream.stopper();
+        thread::scope(|scope| {
+            let next = scope.spawn(|| block_on(stream.next()));
+            stopper.stop();
+            assert!(next.join().unwrap().is_none());
+        });
+        assert_eq!(stream.into_watch().end(), Some(End::Stopped));
     });
-    let ring = fake.grant_ring();
-    let mut stream = stream(fake);
-    let first = block_on(stream.by_ref().take(2).collect::<Vec<_>>());
-    assert_eq!(first.len(), 2, "the session and what runs");
-    std::thread::scope(|scope| {
-        let next = scope.spawn(|| block_on(stream.next()));
-        ring.lock().unwrap().push(&start(0, &Start::default()));
-        let event = next.join().unwrap().unwrap().unwrap();
-        assert!(matches!(event.body, Body::ProcessStart(_)));
-    });
-    let stopper = stream.stopper();
-    std::thread::scope(|scope| {
-        let next = scope.spawn(|| block_on(stream.next()));
-        stopper.stop();
-        assert!(next.join().unwrap().is_none());
-    });
-    assert_eq!(stream.into_watch().end(), Some(End::Stopped));
 }
 
 #[test]
@@ -82,34 +107,38 @@ fn delivered(fake: &Fake) -> u64 {
 
 #[test]
 fn what_is_not_taken_stays_in_the_driver() {
-    /// What may lie between the driver and who polls: events that wait, and buffers of reads.
-    const BETWEEN: u64 = 1024 + 8;
-    const COUNT: u64 = 20_000;
-    let fake = many(COUNT);
-    let driver = Driver::over("fake", fake.clone()).unwrap();
-    let mut stream = driver.watch(&Filter::new()).unwrap().into_stream();
-    while delivered(&fake) < 1024 {
-        std::thread::yield_now();
-    }
-    for taken in 0..COUNT {
-        assert!(delivered(&fake) <= taken + BETWEEN, "at {taken}");
-        block_on(stream.next()).unwrap().unwrap();
-    }
+    that_ends(|| {
+        /// What may lie between the driver and who polls: events that wait, and buffers of reads.
+        const BETWEEN: u64 = 1024 + 8;
+        const COUNT: u64 = 20_000;
+        let fake = many(COUNT);
+        let driver = Driver::over("fake", fake.clone()).unwrap();
+        let mut stream = driver.watch(&Filter::new()).unwrap().into_stream();
+        while delivered(&fake) < 1024 {
+            thread::yield_now();
+        }
+        for taken in 0..COUNT {
+            assert!(delivered(&fake) <= taken + BETWEEN, "at {taken}");
+            block_on(stream.next()).unwrap().unwrap();
+        }
+    });
 }
 
 #[test]
 fn dropping_a_stream_closes_the_driver_whatever_it_waits_for() {
-    for count in [0, 20_000] {
-        let fake = many(count);
-        let driver = Driver::over("fake", fake.clone()).unwrap();
-        let mut stream = driver.watch(&Filter::new()).unwrap().into_stream();
-        block_on(stream.next()).unwrap().unwrap();
-        drop(stream);
-        // By the thread that reads, in its own time.
-        while Arc::strong_count(&fake) > 1 {
-            std::thread::yield_now();
+    that_ends(|| {
+        for count in [0, 20_000] {
+            let fake = many(count);
+            let driver = Driver::over("fake", fake.clone()).unwrap();
+            let mut stream = driver.watch(&Filter::new()).unwrap().into_stream();
+            block_on(stream.next()).unwrap().unwrap();
+            drop(stream);
+            // By the thread that reads, in its own time.
+            while Arc::strong_count(&fake) > 1 {
+                thread::yield_now();
+            }
         }
-    }
+    });
 }
 
 /// Whoever is woken takes until the door is opened.
@@ -123,20 +152,22 @@ impl Wake for Slow {
 
 #[test]
 fn dropping_a_stream_does_not_wait_for_the_thread_that_reads() {
-    let mut fake = Fake::new(Machine {
-        at_end: AtEnd::Pend,
-        ..Machine::new([])
+    that_ends(|| {
+        let mut fake = Fake::new(Machine {
+            at_end: AtEnd::Pend,
+            ..Machine::new([])
+        });
+        let (ring, door) = (fake.grant_ring(), Arc::default());
+        let mut stream = stream(fake);
+        block_on(stream.by_ref().take(2).collect::<Vec<_>>());
+        let closed = Mutex::lock(&door).unwrap();
+        let waker = Waker::from(Arc::new(Slow(Arc::clone(&door))));
+        let polled = stream.poll_next_unpin(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        ring.lock().unwrap().push(&start(0, &Start::default()));
+        drop(stream);
+        drop(closed);
     });
-    let (ring, door) = (fake.grant_ring(), Arc::default());
-    let mut stream = stream(fake);
-    block_on(stream.by_ref().take(2).collect::<Vec<_>>());
-    let closed = Mutex::lock(&door).unwrap();
-    let waker = Waker::from(Arc::new(Slow(Arc::clone(&door))));
-    let polled = stream.poll_next_unpin(&mut Context::from_waker(&waker));
-    assert!(polled.is_pending());
-    ring.lock().unwrap().push(&start(0, &Start::default()));
-    drop(stream);
-    drop(closed);
 }
 
 #[test]
