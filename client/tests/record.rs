@@ -141,8 +141,10 @@ fn what_goes_wrong_is_named_with_the_file_and_leaves_none() {
     let (dir, file) = recorded("jsonl");
     let at = |name: &str| dir.path().join(name);
     fs::write(at("letter.jsonl"), "Dear Sir,\n").unwrap();
+    fs::write(at("letter"), "Dear Sir,\n").unwrap();
     let before = names(dir.path());
     for (from, to, code, words) in [
+        ("letter", "a.csv", 2, ["letter: ", "with --from"]),
         ("none.jsonl", "a.csv", 1, ["none.jsonl", "No such file"]),
         (
             "letter.jsonl",
@@ -150,7 +152,7 @@ fn what_goes_wrong_is_named_with_the_file_and_leaves_none() {
             1,
             ["letter.jsonl, line 1, column 1", "expected"],
         ),
-        ("day.jsonl", "a.tape", 2, ["a.tape", "--format"]),
+        ("day.jsonl", "a.tape", 2, ["a.tape", "with --format"]),
         (
             "day.jsonl",
             "no/where.csv",

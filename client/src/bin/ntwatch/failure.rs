@@ -97,7 +97,10 @@ fn of_client(error: &Error) -> (String, u8) {
 
 fn of_recording(error: &RecordingError) -> (String, u8) {
     let (remedy, code) = match error {
-        RecordingError::Format { .. } => ("; name its format with --format", USAGE),
+        RecordingError::Format { .. } => (
+            "; name its format, with --from if it is read and with --format if it is written",
+            USAGE,
+        ),
         RecordingError::Itself { .. } => ("; name another file to be written", USAGE),
         RecordingError::Rotation { .. } => ("; name a file, or leave --rotate out", USAGE),
         RecordingError::Exists { .. } => ("; --force writes over it", FAILED),
