@@ -167,7 +167,7 @@ fn a_parquet_file_without_its_end_is_told_from_one_that_has_no_row_group() {
         (&growing, b"", "no row group was written yet;"),
         (&growing, &whole[..4], "no row group was written yet;"),
         (&growing, b"{}", "this is not Parquet"),
-        (&growing, &whole, "footer is missing"),
+        (&growing, &whole[..whole.len() - 1], "footer is missing"),
     ] {
         fs::write(name, content).unwrap();
         let error = read(name).unwrap_err().to_string();
@@ -181,6 +181,18 @@ fn a_parquet_file_without_its_end_is_told_from_one_that_has_no_row_group() {
     fs::create_dir(&footer).unwrap();
     let error = read(&growing).unwrap_err().to_string();
     assert!(error.contains("footer, which says where"), "{error}");
+}
+
+#[test]
+fn a_writer_that_was_killed_before_it_named_its_file_has_left_all_of_it() {
+    let events = [session("A"), session("B")];
+    for format in Format::ALL {
+        let (_dir, path) = recorded(format, &events);
+        let growing = path.with_added_extension("growing");
+        fs::rename(&path, &growing).unwrap();
+        let (read, cut_off) = read(&growing).unwrap();
+        assert_eq!((&read[..], cut_off), (&events[..], None), "{format:?}");
+    }
 }
 
 #[cfg(unix)]

@@ -14,8 +14,14 @@ use std::path::Path;
 /// What a file begins with, and ends with once it is whole.
 const MAGIC: [u8; 4] = *b"PAR1";
 
-/// What the end of this file says: its own, or the one beside it while it grows.
-pub(super) fn read(path: &Path, file: &File) -> Result<ParquetMetaData, Fault> {
+/// What the end of this file says.
+pub(super) struct End {
+    pub(super) says: ParquetMetaData,
+    /// Is it the one beside a file whose writer has not come to its own?
+    pub(super) is_beside: bool,
+}
+
+pub(super) fn read(path: &Path, file: &File) -> Result<End, Fault> {
     let mut first = Vec::new();
     file.take(MAGIC.len() as u64).read_to_end(&mut first)?;
     let footer = footer(path);
@@ -29,10 +35,14 @@ pub(super) fn read(path: &Path, file: &File) -> Result<ParquetMetaData, Fault> {
             "this is not Parquet, which begins with PAR1; choose the format that it has",
         );
     }
-    match footer {
-        Some(footer) => beside(&footer, file),
-        None => own(file),
-    }
+    let own = own(file);
+    let is_beside = footer.is_some() && own.is_err();
+    let says = match footer {
+        // A writer that was killed may have lacked nothing but the time to give the file its name.
+        Some(footer) if is_beside => beside(&footer, file),
+        _ => own,
+    };
+    says.map(|says| End { says, is_beside })
 }
 
 /// The end of a file that is whole.

@@ -1,8 +1,9 @@
 //! Parquet, read.
 
+use super::ROWS;
 use super::columns::TICKS;
+use super::end::{self, End};
 use super::pages::{Pages, unlike};
-use super::{ROWS, end, footer};
 use crate::event::Counts;
 use crate::field::{Field, Type, Value};
 use crate::recording::cut_off::Rest;
@@ -40,15 +41,15 @@ pub(in crate::recording) struct ParquetReader {
 
 impl ParquetReader {
     pub(in crate::recording) fn open(path: &Path, file: File) -> Result<Self, Fault> {
-        let metadata = end::read(path, &file)?;
+        let End { says, is_beside } = end::read(path, &file)?;
         Ok(Self {
             file: Arc::new(file),
-            metadata,
+            metadata: says,
             next_group: 0,
             columns: Vec::new(),
             left: 0,
             rows: 0,
-            grows: footer(path).is_some(),
+            grows: is_beside,
             facts: Facts::default(),
         })
     }
