@@ -87,7 +87,7 @@ fn a_worker_that_sleeps_where_a_record_has_no_room_to_the_end_of_the_ring_is_wok
                 let process = kernel.start_process(&kernel.ps.system, new);
                 let _ = settled(handle);
                 kernel.exit_process(&process.expect("nobody refuses it"), 0);
-                // So that the worker sleeps when the next long one comes.
+                // So that the worker is mostly asleep when the next long one comes.
                 let _ = settled(handle);
             }
         });

@@ -16,12 +16,12 @@ use std::{
     thread,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::check::Lab;
 use patch::{Needs, Patch};
 use suite::{Catch, Suite};
-use workshop::Workshop;
+use workshop::{Image, Workshop};
 
 /// Which bugs to plant.
 #[derive(Debug, Default)]
@@ -34,8 +34,7 @@ pub(crate) struct Options {
 
 /// Builds the driver as it is where it is going to be broken: all that it needs is built with it.
 pub(crate) fn build() -> Result<()> {
-    Workshop::nth(0).control()?;
-    Ok(())
+    Workshop::nth(0)?.control().map(drop)
 }
 
 /// Plants one bug after the other, and fails if one of them is not caught.
@@ -44,11 +43,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (orderings, patches): (Vec<_>, Vec<_>) = patches
         .into_iter()
         .partition(|patch| patch.needs == Needs::Ordering);
-    // A second one takes a minute until it helps.
+    // A second one has to be built first.
     let workshops = if patches.len() < 10 { 1 } else { 2 };
-    let workshops: Vec<_> = (0..workshops).map(Workshop::nth).collect();
-    let control = workshops[0].control()?;
+    let workshops: Vec<_> = (0..workshops).map(Workshop::nth).collect::<Result<_>>()?;
+    let control = control(&workshops)?;
     let mut suite = Suite::build(&Lab::build()?, control.clone())?;
+    patches.iter().try_for_each(|patch| suite.knows(patch))?;
 
     let mut rows = Vec::new();
     let mut note = |patch, outcome| {
@@ -84,20 +84,43 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Ok::<_, anyhow::Error>(())
     })?;
     if !orderings.is_empty() {
-        let as_it_is = workshops[0].orderings(None)?;
+        let as_it_is = workshops[0].orderings()?;
         if let Some(catch) = suite.explore(as_it_is)? {
             bail!("with the driver as it is: {catch}");
         }
     }
     for patch in &orderings {
         let explore = |programs| suite.explore(programs);
-        note(
-            patch,
-            Outcome::of(workshops[0].orderings(Some(patch)), explore)?,
-        );
+        note(patch, Outcome::of(workshops[0].disordered(patch), explore)?);
     }
     rows.sort_by(|a, b| a.patch.name.cmp(&b.patch.name));
     report(&rows)
+}
+
+/// The driver as it is. Whichever workshop builds it, it is the same.
+fn control(workshops: &[Workshop]) -> Result<Image> {
+    let controls = thread::scope(|scope| {
+        let building: Vec<_> = workshops
+            .iter()
+            .map(|workshop| scope.spawn(|| workshop.control()))
+            .collect();
+        let controls = building.into_iter().map(|building| {
+            let built = building.join();
+            built.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        controls.collect::<Result<Vec<_>>>()
+    })?;
+    let (first, others) = controls.split_first().context("there is a workshop")?;
+    for other in others {
+        if other.bytes()? != first.bytes()? {
+            bail!(
+                "{} and {} are not the same, though of the same sources",
+                first.0.display(),
+                other.0.display()
+            );
+        }
+    }
+    Ok(first.clone())
 }
 
 fn chosen(all: Vec<Patch>, options: &Options) -> Result<Vec<Patch>> {
@@ -160,7 +183,13 @@ impl fmt::Display for Row<'_> {
         let Patch { name, needs, .. } = self.patch;
         write!(f, "{name:<44} {:<18} ", needs.to_string())?;
         match (&self.outcome, &self.patch.known) {
-            (Outcome::Caught(catch), _) => catch.fmt(f),
+            (Outcome::Caught(catch), _) => {
+                catch.fmt(f)?;
+                match &self.patch.first {
+                    Some(first) if *first != catch.program => write!(f, " (and not by {first})"),
+                    _ => Ok(()),
+                }
+            }
             (Outcome::Missed, Some(why)) => write!(f, "not caught, because {why}"),
             (Outcome::Missed, None) => f.write_str("NOT CAUGHT"),
             (Outcome::NotPlanted(error), _) => write!(f, "NOT PLANTED: {error:#}"),

@@ -72,6 +72,7 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
     set(&mut cargo, &format!("target.{TARGET}.linker"), linker);
     cargo.env("NTWATCH_LLD", &toolchain.lld);
     set(&mut cargo, "profile.release.lto", "fat");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"));
     without_traces(&mut cargo);
     set(&mut cargo, "resolver.lockfile-path", &lock_file()?);
     cargo.arg("-Zlockfile-path");
@@ -90,20 +91,22 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Nothing in an image says where or when it was built, and its checksum is right. (What the linker
-/// would tell of the place, `lld-link.sh` keeps from it.)
+/// Nothing in an image says where it was built. (What the linker would tell of the place,
+/// `lld-link.sh` keeps from it.)
 fn without_traces(cargo: &mut Command) {
     set(cargo, "profile.release.trim-paths", "object");
     cargo.arg("-Ztrim-paths");
-    // With /Brepro time stamps are hashes. N.B. what the environment has takes the place of whatever
-    // configurations say, in all directories above; of that the driver wants the first of these.
-    let flags = [
-        "-Ctarget-feature=+crt-static",
-        "-Clink-arg=/Brepro",
-        "-Clink-arg=/RELEASE",
-    ];
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
 }
+
+/// What drivers need, as in `.cargo/config.toml`; then time stamps that are hashes, and a checksum.
+///
+/// N.B. What the environment says takes the place of the configurations in all directories above. A
+/// copy of the work tree within the work tree has two of ours, whose flags would add up.
+const FLAGS: [&str; 3] = [
+    "-Ctarget-feature=+crt-static",
+    "-Clink-arg=/Brepro",
+    "-Clink-arg=/RELEASE",
+];
 
 /// Gives cargo a setting, as a literal string of TOML.
 fn set(cargo: &mut Command, key: &str, value: impl Into<OsString>) {

@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    io::ErrorKind,
+    fs::{self, File},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::{
     command::{cargo, output, workspace},
@@ -17,21 +18,32 @@ use crate::{
 
 const TARGET: &str = "target";
 
-/// One of them.
+/// One of them, for one task at a time.
 pub(crate) struct Tree {
     pub(crate) root: PathBuf,
+    /// Locked.
+    _lock: File,
 }
 
 impl Tree {
-    /// The first copy, or another one.
-    pub(crate) fn nth(nth: usize) -> Self {
+    /// The first copy, or another one, once no other task has it: made what the work tree is.
+    pub(crate) fn nth(nth: usize) -> Result<Self> {
         let root = pe::lab().join("trees").join(nth.to_string());
-        Self { root }
+        let lock = root.with_extension("lock");
+        fs::create_dir_all(&root)
+            .and_then(|()| File::create(&lock))
+            .and_then(|file| file.lock().map(|()| file))
+            .with_context(|| lock.display().to_string())
+            .and_then(|_lock| {
+                let tree = Self { root, _lock };
+                tree.follow()?;
+                Ok(tree)
+            })
     }
 
-    /// Makes the copy what the work tree is: whatever git does not ignore, and nothing else. Files
-    /// that are the same are left alone, so that cargo need not build them again.
-    pub(crate) fn follow(&self) -> Result<()> {
+    /// Whatever git does not ignore, and nothing else. Files that are the same are left alone, so
+    /// that cargo need not build them again.
+    fn follow(&self) -> Result<()> {
         let mut list = Command::new("git");
         list.current_dir(workspace()).args([
             "ls-files",
@@ -40,31 +52,43 @@ impl Tree {
             "--others",
             "--exclude-standard",
         ]);
-        let mut followed = HashSet::new();
-        for file in output(&mut list)?.split_terminator('\0') {
+        let list = output(&mut list)?;
+        let files = list.split_terminator('\0').map(Path::new);
+        // Those that are deleted and not yet committed are listed, too.
+        let files: HashSet<_> = files
+            .filter(|file| workspace().join(file).exists())
+            .collect();
+        remove_others(&self.root, Path::new(""), &files)
+            .with_context(|| self.root.display().to_string())?;
+        for file in files {
             let (from, to) = (workspace().join(file), self.root.join(file));
-            let contents = match fs::read(&from) {
-                // Deleted, and not yet committed.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                contents => contents.with_context(|| from.display().to_string())?,
-            };
-            if fs::read(&to).ok().as_ref() != Some(&contents) {
-                let directory = to.parent().context("a file is in a directory")?;
+            let directory = to.parent().context("a file is in a directory")?;
+            fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+            let contents = fs::read(&from).with_context(|| from.display().to_string())?;
+            if fs::read(&to).ok() != Some(contents) {
                 // With its permissions: some are programs.
-                fs::create_dir_all(directory)
-                    .and_then(|()| fs::copy(&from, &to))
-                    .with_context(|| to.display().to_string())?;
+                fs::copy(&from, &to).with_context(|| to.display().to_string())?;
             }
-            followed.insert(to);
         }
-        remove_others(&self.root, &followed).with_context(|| self.root.display().to_string())
+        Ok(())
+    }
+
+    /// Removes all that images are built with: the kit, its bindings, the crates.
+    pub(crate) fn forget_images(&self) -> Result<()> {
+        let lab = self.root.join(TARGET).join("lab");
+        match fs::remove_dir_all(&lab) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| lab.display().to_string())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Has the copy's own xtask build an image, and says where that is.
     pub(crate) fn build(&self, image: &str) -> Result<PathBuf> {
         let mut xtask = cargo();
         xtask
-            .args(["xtask", "build", image])
+            .args(["xtask", "build", "--json", image])
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", self.root.join(TARGET));
         let built = xtask.output().context("cannot start cargo")?;
@@ -72,24 +96,50 @@ impl Tree {
             let errors = String::from_utf8_lossy(&built.stderr);
             bail!("building {image} in {}: {errors}", self.root.display());
         }
-        let printed = String::from_utf8_lossy(&built.stdout);
-        let path = printed.trim_end().strip_prefix(image).map(str::trim_start);
-        path.map(PathBuf::from)
-            .with_context(|| format!("no path of {image} in {printed:?}"))
+        let paths: Value = serde_json::from_slice(&built.stdout)?;
+        let path = paths[image].as_str().map(PathBuf::from);
+        path.filter(|path| path.starts_with(&self.root))
+            .with_context(|| format!("{image} is not in {}: {paths}", self.root.display()))
     }
 }
 
-/// Removes the files that are not among these, wherever below, but for what cargo has built.
-fn remove_others(directory: &Path, these: &HashSet<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            if !path.ends_with(TARGET) {
-                remove_others(&path, these)?;
+/// Removes the files below `directory` of `root` that are not among these, but for what cargo has
+/// built.
+fn remove_others(root: &Path, directory: &Path, these: &HashSet<&Path>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(directory))? {
+        let entry = entry?;
+        let path = directory.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            if path != Path::new(TARGET) {
+                remove_others(root, &path, these)?;
             }
-        } else if !these.contains(&path) {
-            fs::remove_file(&path)?;
+        } else if !these.contains(&*path) {
+            fs::remove_file(entry.path())?;
         }
     }
+    // One that has become empty may be in the way of a file.
+    let _ = fs::remove_dir(root.join(directory));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_the_work_tree_goes_and_what_cargo_has_built_stays() -> io::Result<()> {
+        let root = pe::lab().join(format!("a-tree-of-{}", std::process::id()));
+        for file in ["kept/a", "kept/stray", "gone/b", "target/built", "stray"] {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().unwrap())?;
+            fs::write(file, "")?;
+        }
+        remove_others(&root, Path::new(""), &HashSet::from([Path::new("kept/a")]))?;
+        let is_there = |file: &&str| root.join(file).exists();
+        let all = ["kept/a", "kept/stray", "gone", "target/built", "stray"];
+        let left: Vec<_> = all.into_iter().filter(is_there).collect();
+        fs::remove_dir_all(&root)?;
+        assert_eq!(left, ["kept/a", "target/built"]);
+        Ok(())
+    }
 }

@@ -30,11 +30,8 @@ pub(crate) enum Depth {
 
 /// Runs every check, though some may fail, and prints the table.
 pub(crate) fn run(lab: &Lab, tests: &Tests, depth: Depth) -> Result<()> {
-    // The table's times are those of looking.
-    mutants::build()?;
-    let checks = checks(lab, tests, depth)?;
     let mut outcomes = Vec::new();
-    for check in checks {
+    for check in checks(lab, tests, depth)? {
         eprintln!("\nxtask: {}", check.name);
         outcomes.push(check.run()?);
     }
@@ -57,6 +54,15 @@ struct Check {
 }
 
 fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
+    eprintln!("\nxtask: building what the checks run");
+    let began = Instant::now();
+    let orderings = command::build(loom(&workspace()).arg("--no-run"))?.tests();
+    let orderings = orderings.iter().map(TestProgram::command).collect();
+    if depth == Depth::Short {
+        mutants::build()?;
+    }
+    eprintln!("xtask: built in {}", seconds(began.elapsed()));
+
     let mut rules = tests.of_nthost();
     with(&mut rules, |test| test.args(["verify::", "io::"]));
     let mut suite = tests.suite(depth);
@@ -98,8 +104,6 @@ fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     checks.push(("proofs on the file", tests.proofs()));
     checks.extend(elsewhere);
     checks.push(("an emulator of others", vec![task(&["emulate"])?]));
-    let orderings = command::build(loom(&workspace()).arg("--no-run"))?.tests();
-    let orderings = orderings.iter().map(TestProgram::command).collect();
     checks.push(("orderings, by loom", orderings));
     checks.push(("planted bugs", vec![bugs]));
     let check = |(name, commands)| Check { name, commands };

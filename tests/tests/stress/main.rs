@@ -1,7 +1,7 @@
 //! Threads that race for the driver, round by round. A round is chosen by its seed, and is named
 //! by it when it fails; `NTWATCH_SEED=…` is that round alone. `NTWATCH_STRESS_MINUTES=…` goes on
 //! from there for so long, and for as many rounds as have to meet every race;
-//! `NTWATCH_STRESS_ROUNDS=…` is so many of them.
+//! `NTWATCH_STRESS_ROUNDS=…` without either is how many rounds there are.
 
 use ntwatch_lab_figures::tell;
 use ntwatch_tests::lab::Lab;

@@ -108,11 +108,15 @@ impl Patch {
                 Some(why.context("Known: has no \"not caught, because \"")?)
             }
         };
+        let first = line("First: ").map(str::to_owned);
+        if needs == Needs::Ordering && first.is_some() {
+            bail!("an ordering is for loom alone: First: has no meaning");
+        }
         Ok(Self {
             name,
             path: path.to_owned(),
             needs,
-            first: line("First: ").map(str::to_owned),
+            first,
             short,
             known: known.map(str::to_owned),
         })

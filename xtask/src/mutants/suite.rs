@@ -20,15 +20,23 @@ use crate::{
     programs::{self, Tests},
 };
 
-/// What takes the longest, and comes last.
+/// What takes the longest, and comes last of what looks at what the driver does.
 const LONG: [&str; 6] = ["mapped", "reload", "storm", "faults", "fuzz", "stress"];
 
 /// Of racing threads: a bug that shows later than this is not one to wait for.
 const ROUNDS: &str = "500";
 
+/// What would have the programs look at something else, if who runs this has set it.
+const ELSEWHERE: [&str; 3] = [
+    "NTWATCH_SEED",
+    "NTWATCH_STRESS_MINUTES",
+    "NTWATCH_FUZZ_SECONDS",
+];
+
 /// A program hangs that takes so much longer than with the driver as it is.
 const LONGER: u32 = 5;
-/// One of which it is not known how long it takes.
+/// One of which it is not known how long it takes, or of which more to look at takes longer: that it
+/// is not over is then no catch.
 const NO_HANG: Duration = Duration::from_secs(600);
 /// Even one that took no time.
 const AT_LEAST: Duration = Duration::from_secs(10);
@@ -50,7 +58,7 @@ struct Program {
 
 /// What caught a bug.
 pub(super) struct Catch {
-    program: String,
+    pub(super) program: String,
     failure: Failure,
 }
 
@@ -80,29 +88,40 @@ impl Suite {
         let lab = self.lab_with(driver)?;
         let control = self.lab_with(&self.control)?;
         let first = patch.first.as_deref();
-        if let Some(name) = first
-            && !self
-                .programs
-                .iter()
-                .any(|program| program.test.name == name)
-        {
-            bail!("{}: there is no program {name}", patch.path.display());
-        }
         self.programs
             .sort_by_key(|program| (program.turn(first), program.took));
         for program in &mut self.programs {
             let took = program.control(&control)?;
-            // A file takes as long to look at as there is to be seen in it.
-            let limit = match program.is_proof() {
-                true => NO_HANG,
-                false => AT_LEAST + LONGER * took,
+            let failure = match program.is_proof() {
+                true => program.run_to_its_end(&lab)?,
+                false => program.run(&lab, AT_LEAST + LONGER * took)?,
             };
-            if let Some(failure) = program.run(&lab, limit)? {
-                let program = program.test.name.clone();
-                return Ok(Some(Catch { program, failure }));
+            let Some(failure) = failure else { continue };
+            if failure.is_hang() {
+                // Nor does the machine have too much to do.
+                program.took = None;
+                let now = program.control(&control)?;
+                if now > AT_LEAST + LONGER * took {
+                    bail!(
+                        "{} takes {now:?} now, and {took:?} before",
+                        program.test.name
+                    );
+                }
             }
+            let program = program.test.name.clone();
+            return Ok(Some(Catch { program, failure }));
         }
         Ok(None)
+    }
+
+    /// Fails if there is no such program as the one that is to go first.
+    pub(super) fn knows(&self, patch: &Patch) -> Result<()> {
+        match &patch.first {
+            Some(first) if !self.programs.iter().any(|p| p.test.name == *first) => {
+                bail!("{}: there is no program {first}", patch.path.display())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs these until a test fails, each for as long as it may take.
@@ -110,7 +129,7 @@ impl Suite {
         let lab = self.lab_with(&self.control)?;
         for test in programs {
             let program = Program { test, took: None };
-            if let Some(failure) = program.run(&lab, NO_HANG)? {
+            if let Some(failure) = program.run_to_its_end(&lab)? {
                 let program = program.test.name;
                 return Ok(Some(Catch { program, failure }));
             }
@@ -159,7 +178,7 @@ impl Program {
             return Ok(took);
         }
         let began = Instant::now();
-        if let Some(Failure { test, message }) = self.run(lab, NO_HANG)? {
+        if let Some(Failure { test, message }) = self.run_to_its_end(lab)? {
             let name = &self.test.name;
             bail!("{name}: {test} fails with the driver as it is: {message}");
         }
@@ -170,6 +189,16 @@ impl Program {
             took.as_secs_f32()
         );
         Ok(*self.took.insert(took))
+    }
+
+    /// Runs it until a test fails.
+    fn run_to_its_end(&self, lab: &Path) -> Result<Option<Failure>> {
+        match self.run(lab, NO_HANG)? {
+            Some(failure) if failure.is_hang() => {
+                bail!("{}: {} is not over", self.test.name, failure.test)
+            }
+            ended => Ok(ended),
+        }
     }
 
     /// Runs it until a test fails or `limit` is over.
@@ -188,6 +217,9 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);
+        for variable in ELSEWHERE {
+            command.env_remove(variable);
+        }
         let mut running = Running::start(&mut command)?;
         let began = Instant::now();
         loop {
@@ -236,6 +268,9 @@ impl Drop for Running {
     }
 }
 
+/// What is said of a test that is not over in time.
+const HANGS: &str = "hangs";
+
 /// The first test that failed, and why.
 #[derive(Debug, PartialEq, Eq)]
 struct Failure {
@@ -272,7 +307,7 @@ impl Printed<'_> {
     }
 
     fn hang(&self) -> Failure {
-        Failure::new(self.last_test(), "hangs")
+        Failure::new(self.last_test(), HANGS)
     }
 
     fn last_test(&self) -> Option<&str> {
@@ -287,6 +322,10 @@ fn test_of(line: &str) -> Option<&str> {
 }
 
 impl Failure {
+    fn is_hang(&self) -> bool {
+        self.message == HANGS
+    }
+
     fn new(test: Option<&str>, message: &str) -> Self {
         Self {
             test: test.unwrap_or("no test").to_owned(),

@@ -78,6 +78,15 @@ const CLAIMS: &[Claim] = &[
         },
     },
     Claim {
+        what: "no code or data of its own can be paged out",
+        of_driver: false,
+        breaches: pageable,
+        planted: || {
+            let name = |_| u32::from_le_bytes(*b"PAGE");
+            planted::in_section_header(".text", field::NAME, name)
+        },
+    },
+    Claim {
         what: "import addresses are in read-only data",
         of_driver: false,
         breaches: import_addresses_elsewhere,
@@ -165,6 +174,7 @@ mod field {
     pub(super) const SUBSYSTEM: usize = 68;
     pub(super) const DLL_CHARACTERISTICS: usize = 70;
     // In a section's header.
+    pub(super) const NAME: usize = 0;
     pub(super) const VIRTUAL_ADDRESS: usize = 12;
     pub(super) const CHARACTERISTICS: usize = 36;
 }
@@ -271,6 +281,11 @@ fn kept_initialisation(image: &Image<'_>) -> Vec<String> {
     });
     let is_discarded = !init.is_empty() && init.iter().all(|init| discarded.contains(init));
     breach(!is_discarded, "INIT".to_owned())
+}
+
+/// Sections with such names are (page "Making Drivers Pageable").
+fn pageable(image: &Image<'_>) -> Vec<String> {
+    sections(image, |section| section.raw_name().starts_with(b"PAGE"))
 }
 
 fn import_addresses_elsewhere(image: &Image<'_>) -> Vec<String> {
