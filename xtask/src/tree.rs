@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     command::{cargo, output, workspace},
-    pe,
+    pe, toolchain,
 };
 
 const TARGET: &str = "target";
@@ -73,15 +73,19 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes all that images are built with: the kit, its bindings, the crates.
+    /// Removes all that images are made of: the kit, its bindings, the crates. The programs of this
+    /// machine that make them stay.
     pub(crate) fn forget_images(&self) -> Result<()> {
-        let lab = self.root.join(TARGET).join("lab");
-        match fs::remove_dir_all(&lab) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| lab.display().to_string())
+        for made in ["kit", "lock", &format!("pe/{}", toolchain::TARGET)] {
+            let made = self.root.join(TARGET).join("lab").join(made);
+            match fs::remove_dir_all(&made) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| made.display().to_string());
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Has the copy's own xtask build an image, and says where that is.
