@@ -14,7 +14,7 @@ const EPOCH_JULIAN_DAY: i32 = 2_305_814;
 /// The last tick of the year 9999, the last that RFC 3339 can write.
 const LAST: i64 = 2_650_467_743_999_999_999;
 
-/// 100 ns units since 1601-01-01, UTC: a `FILETIME`. Shown as RFC 3339 with all seven digits,
+/// 100 ns units since 1601-01-01, UTC (page "FILETIME"). Shown as RFC 3339 with all seven digits,
 /// `2026-11-22T03:03:27.1234567Z`; a time outside 1601 to 9999 as the nearest one inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);

@@ -27,6 +27,8 @@ impl Condition {
     /// - N.B. Where processes are chosen by image or pid, the names of others come from Windows,
     ///   which has none for who is gone, as with [`Filter::image`]. So they are not where it asks
     ///   for those names, too; nor by image for handles, as what is opened may have ended.
+    /// - What an image is *not* is left to the condition: a pattern for the driver may name more
+    ///   than the one that people write, and would leave out too much.
     ///
     /// # Errors
     /// [`FilterError::NoEvents`] if it can hold for no event that the filter asks for.
