@@ -7,7 +7,8 @@ use object::read::pe::PeFile64;
 
 use crate::{build, tree::Tree};
 
-/// Builds the images here, and from nothing in a copy of the work tree at another path.
+/// Builds the images here, and from nothing but this machine's tools in a copy of the work tree at
+/// another path.
 /// Fails if a byte of them, or of their debug information, differs.
 pub(crate) fn run() -> Result<()> {
     if cfg!(windows) {

@@ -41,8 +41,8 @@ impl Tree {
             })
     }
 
-    /// Whatever git does not ignore, and nothing else. Files that are the same are left alone, so
-    /// that cargo need not build them again.
+    /// Makes it what the work tree is: whatever git does not ignore, and nothing else. Files that are
+    /// the same are left alone, so that cargo need not build them again.
     fn follow(&self) -> Result<()> {
         let mut list = Command::new("git");
         list.current_dir(workspace()).args([
