@@ -4,26 +4,10 @@
 
 mod common;
 
+use common::commands::{ALL, WANTING_A_DRIVER};
 use common::program::{assert_fails, ntwatch, text};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-
-/// The commands, as `ntwatch man` takes them.
-const COMMANDS: &[&[&str]] = &[
-    &[],
-    &["watch"],
-    &["record"],
-    &["show"],
-    &["convert"],
-    &["stats"],
-    &["status"],
-    &["protect"],
-    &["protect", "add"],
-    &["protect", "list"],
-    &["protect", "remove"],
-    &["completions"],
-    &["man"],
-];
 
 fn said(args: &[&str]) -> Output {
     ntwatch(None, args).output().unwrap()
@@ -56,7 +40,7 @@ fn with_input(program: &str, args: &[&str], input: &str) -> Output {
 
 #[test]
 fn every_command_has_help_with_examples_and_no_colour_in_a_pipe() {
-    for command in COMMANDS {
+    for command in ALL {
         let help = printed(&[command, &["--help"][..]].concat());
         assert!(help.contains("Usage: ntwatch"), "{help}");
         assert!(!help.contains('\u{1b}'), "{help}");
@@ -76,7 +60,7 @@ fn a_list_of_all_commands_is_a_list_of_these() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     listed.retain(|name| *name != "help");
-    let known: Vec<_> = COMMANDS
+    let known: Vec<_> = ALL
         .iter()
         .filter(|words| words.len() == 1)
         .map(|words| words[0])
@@ -115,16 +99,7 @@ fn words_that_are_nearly_right_are_answered_with_the_right_ones() {
 
 #[test]
 fn without_a_driver_every_command_says_what_to_do() {
-    let wanting: &[&[&str]] = &[
-        &["watch"],
-        &["record", "-"],
-        &["stats"],
-        &["status"],
-        &["protect", "add", "4", "--deny", "terminate"],
-        &["protect", "list"],
-        &["protect", "remove", "4"],
-    ];
-    for args in wanting {
+    for args in WANTING_A_DRIVER {
         let device = ["--device", "unix:/nonexistent/n.sock"];
         let output = said(&[&device, *args].concat());
         assert_fails(&output, 3, &["/nonexistent/n.sock", "start `nthost serve`"]);
@@ -170,7 +145,7 @@ fn every_shell_has_its_script() {
 
 #[test]
 fn every_command_has_a_page_that_groff_sets_without_a_warning() {
-    for command in COMMANDS {
+    for command in ALL {
         let page = printed(&[&["man"], *command].concat());
         let set = with_input("groff", &["-k", "-man", "-Tutf8", "-ww", "-rLL=78n"], &page);
         assert!(set.status.success(), "{command:?}");

@@ -5,34 +5,12 @@ mod common;
 
 use common::machine::Machine;
 use common::program::{assert_fails, ntwatch, run, text};
-use common::records::Start;
 use common::serve::Server;
-use ntwatch_client::protocol::protect::{Listed, Rule, Target};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
 
 const ADD: [&str; 5] = ["protect", "add", "4711", "--deny", "terminate,vm-write"];
-
-/// A machine on which another client protects the process 4711.
-fn protected() -> Machine {
-    let Start { pid, key, .. } = Start::default();
-    let mut machine = Machine::new([]);
-    machine.rules.push(Listed {
-        rule: Rule {
-            target: Target {
-                key,
-                pid,
-                reserved: 0,
-            },
-            process: 0x21,
-            thread: 0x1,
-        },
-        own: 0,
-        reserved: 0,
-    });
-    machine
-}
 
 #[test]
 fn a_rule_stays_until_ctrl_c_and_says_what_it_denies() {
@@ -102,7 +80,7 @@ fn what_cannot_be_denied_is_refused_with_what_can_be() {
 
 #[test]
 fn without_the_privilege_nobody_protects_or_looks() {
-    let mut machine = protected();
+    let mut machine = Machine::protected();
     machine.privileged = false;
     for args in [
         &ADD[..],
@@ -137,18 +115,21 @@ fn a_process_is_protected_by_the_pid_that_it_has() {
     ];
     let output = run(Machine::new([]), &add);
     assert_fails(&output, 0, &[r"cmd.exe (4711) is protected"]);
-    let output = run(protected(), &["protect", "remove", "4709"]);
+    let output = run(Machine::protected(), &["protect", "remove", "4709"]);
     assert!(text(&output.stdout).contains("(4711) is no longer protected"));
 }
 
 #[test]
 fn rules_are_listed_for_people_and_for_programs() {
-    let list = run(protected(), &["protect", "list"]);
+    let list = run(Machine::protected(), &["protect", "list"]);
     assert_eq!(
         text(&list.stdout),
         "C:\\Windows\\System32\\cmd.exe (4711): TERMINATE|VM_WRITE to it, TERMINATE to its threads\n"
     );
-    let list = run(protected(), &["protect", "list", "--format", "jsonl"]);
+    let list = run(
+        Machine::protected(),
+        &["protect", "list", "--format", "jsonl"],
+    );
     let line: Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(
         line,
@@ -165,9 +146,9 @@ fn rules_are_listed_for_people_and_for_programs() {
 
 #[test]
 fn a_rule_of_anybody_can_be_ended_if_there_is_one() {
-    let output = run(protected(), &["protect", "remove", "4711"]);
+    let output = run(Machine::protected(), &["protect", "remove", "4711"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("(4711) is no longer protected"));
-    let output = run(protected(), &["protect", "remove", "8"]);
+    let output = run(Machine::protected(), &["protect", "remove", "8"]);
     assert_fails(&output, 1, &["no rule protects the process 8", "list"]);
 }

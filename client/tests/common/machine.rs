@@ -1,5 +1,6 @@
 //! What a machine says, however it is asked.
 
+use super::records::Start;
 use ntwatch_client::protocol::configure::Configure;
 use ntwatch_client::protocol::ioctl::{self, Stats, Version};
 use ntwatch_client::protocol::protect::{Listed, Rule, Target};
@@ -70,6 +71,31 @@ impl Machine {
             rules_last: None,
             shuts_down: false,
             target_lasts: true,
+        }
+    }
+
+    /// One on which another client protects the process 4711.
+    pub(crate) fn protected() -> Self {
+        let Start { pid, key, .. } = Start::default();
+        let target = Target {
+            key,
+            pid,
+            reserved: 0,
+        };
+        let rule = Rule {
+            target,
+            process: 0x21,
+            thread: 0x1,
+        };
+        let (own, reserved) = (0, 0);
+        let listed = Listed {
+            rule,
+            own,
+            reserved,
+        };
+        Self {
+            rules: vec![listed],
+            ..Self::new([])
         }
     }
 

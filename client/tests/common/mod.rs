@@ -1,6 +1,7 @@
 //! A small machine to test against: a script of what it says, and no kernel behind it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod commands;
 pub(crate) mod fake;
 pub(crate) mod machine;
 #[cfg(unix)]
@@ -11,6 +12,8 @@ pub(crate) mod ring;
 pub(crate) mod sections;
 #[cfg(unix)]
 pub(crate) mod serve;
+#[cfg(target_os = "linux")]
+pub(crate) mod terminal;
 
 use serde_json::Value;
 

@@ -225,6 +225,8 @@ pub(crate) fn status(driver: &Driver, host: &Host, stats: &Stats) -> String {
         .filter(|kind| version.kinds & kind.bit() != 0)
         .map(Kind::name)
         .collect();
+    // Terminals have 80 columns at least.
+    let kinds: Vec<_> = kinds.chunks(4).map(|row| row.join(", ")).collect();
     let boot = host
         .boot_time
         .map_or_else(|| "not known".into(), |time| time.to_string());
@@ -240,7 +242,7 @@ pub(crate) fn status(driver: &Driver, host: &Host, stats: &Stats) -> String {
         protocol = version.protocol_major,
         protocol_minor = version.protocol_minor,
         loaded = Time(version.driver_load_id.cast_signed()),
-        kinds = kinds.join(", "),
+        kinds = kinds.join(",\n          "),
         sessions = stats.sessions.saturating_sub(1),
     )
 }
