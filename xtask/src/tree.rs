@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    env,
     fs::{self, File},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::{
-    command::{cargo, output, workspace},
+    command::{COPY, output, workspace},
     pe, toolchain,
 };
 
@@ -36,9 +37,32 @@ impl Tree {
             .with_context(|| lock.display().to_string())
             .and_then(|_lock| {
                 let tree = Self { root, _lock };
+                tree.seed()?;
                 tree.follow()?;
                 Ok(tree)
             })
+    }
+
+    /// Has one that has built nothing begin with what the work tree has built for this machine: what
+    /// makes images, and loom. N.B. Before its sources are there: cargo takes what is older than they are
+    /// for stale, and so builds our own crates anew.
+    fn seed(&self) -> Result<()> {
+        let built = self.root.join(TARGET);
+        if built.exists() {
+            return Ok(());
+        }
+        let seed = self.root.join("seed");
+        for made in ["lab/pe/release", "loom"] {
+            let (from, to) = (workspace().join(TARGET).join(made), seed.join(made));
+            let directory = to.parent().context("it is in a directory")?;
+            fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+            if from.exists() {
+                // With its times.
+                let mut copy = Command::new("cp");
+                output(copy.arg("--archive").arg(from).arg(directory))?;
+            }
+        }
+        fs::rename(&seed, &built).with_context(|| built.display().to_string())
     }
 
     /// Makes it what the work tree is: whatever git does not ignore, and nothing else. Files that are
@@ -88,14 +112,11 @@ impl Tree {
         Ok(())
     }
 
-    /// Has the copy's own xtask build an image, and says where that is.
+    /// Builds an image of what the copy has now, and says where that is.
     pub(crate) fn build(&self, image: &str) -> Result<PathBuf> {
-        let mut xtask = cargo();
-        xtask
-            .args(["xtask", "build", "--json", image])
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", self.root.join(TARGET));
-        let built = xtask.output().context("cannot start cargo")?;
+        let mut xtask = Command::new(env::current_exe().context("where xtask is")?);
+        xtask.args(["build", "--json", image]).env(COPY, &self.root);
+        let built = xtask.output().context("cannot start xtask")?;
         if !built.status.success() {
             let errors = String::from_utf8_lossy(&built.stderr);
             bail!("building {image} in {}: {errors}", self.root.display());
