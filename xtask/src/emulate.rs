@@ -1,6 +1,6 @@
 //! Has the driver run by somebody else's code: Speakeasy, an emulator from PyPI.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -16,8 +16,7 @@ pub(crate) fn run() -> Result<()> {
         bail!("the emulator runs the driver as the lab builds it, on Linux");
     }
     let driver = build::image("driver")?;
-    let room = workspace().join("lab/speakeasy");
-    let python = python::with("speakeasy", &room.join("requirements.txt"))?;
+    let (room, python) = (room(), python()?);
     for mode in [None, Some("--self-test")] {
         let mut emulator = Command::new(&python);
         // No caches among the sources.
@@ -25,4 +24,13 @@ pub(crate) fn run() -> Result<()> {
         run_command(emulator.arg(driver.path("driver")?))?;
     }
     Ok(())
+}
+
+/// The Python that has the emulator.
+pub(crate) fn python() -> Result<PathBuf> {
+    python::with("speakeasy", &room().join("requirements.txt"))
+}
+
+fn room() -> PathBuf {
+    workspace().join("lab/speakeasy")
 }

@@ -15,7 +15,7 @@ use crate::{
     check::{Lab, loom},
     command::{self, TestProgram, workspace},
     coverage::Blocks,
-    mutants, pe,
+    emulate, mutants, pe,
     programs::Tests,
 };
 
@@ -54,8 +54,9 @@ struct Check {
 }
 
 fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
-    eprintln!("\nxtask: building what the checks run");
+    eprintln!("\nxtask: setting up and building what the checks run");
     let began = Instant::now();
+    emulate::python()?;
     let orderings = command::build(loom(&workspace()).arg("--no-run"))?.tests();
     let orderings = orderings.iter().map(TestProgram::command).collect();
     if depth == Depth::Short {
