@@ -25,6 +25,8 @@ const OF_THE_CLIENT: &[&str] = &[
 ];
 /// The one that replays what was recorded elsewhere: much of the same.
 const RECORDINGS: &str = "recordings";
+/// Where what drivers run on is.
+const KERNEL: &[&str] = &["lab/nthost", "lab/wdfldr"];
 /// Where the hostile inputs are.
 const FUZZ: &str = "fuzz";
 /// Where files are proved to be as they should.
@@ -54,10 +56,11 @@ impl Tests {
         })
     }
 
-    /// The tests within nthost.
-    pub(crate) fn of_nthost(&self) -> Vec<Command> {
-        let within = |program: &TestProgram| program.within && program.is_in("lab/nthost");
-        self.which(within).collect()
+    /// The tests within the modelled kernel and the framework's stand-in.
+    pub(crate) fn of_the_kernel(&self) -> Vec<Command> {
+        let is_in = |program: &TestProgram| KERNEL.iter().any(|room| program.is_in(room));
+        self.which(|program| program.within && is_in(program))
+            .collect()
     }
 
     /// All that drive a machine, to see the driver, but those that are checks of their own.
