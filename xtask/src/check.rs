@@ -162,28 +162,26 @@ impl Lab {
 }
 
 /// Which rounds of racing threads to run.
+#[derive(Default)]
 pub(crate) struct Stress {
-    /// For how long.
-    pub(crate) minutes: u64,
+    /// For how long; without it, a round that is named alone, or a minute of rounds.
+    pub(crate) minutes: Option<u64>,
     /// The first one.
-    pub(crate) seed: u64,
-}
-
-impl Default for Stress {
-    fn default() -> Self {
-        Self {
-            minutes: 1,
-            seed: 0,
-        }
-    }
+    pub(crate) seed: Option<u64>,
 }
 
 /// Has threads race for the driver.
 pub(crate) fn stress(options: &Stress) -> Result<()> {
     let mut stress = Lab::build()?.cargo("test");
     stress.args(["-p", TESTS, "--test", "stress"]);
-    stress.env("NTWATCH_SEED", options.seed.to_string());
-    run(stress.env("NTWATCH_STRESS_MINUTES", options.minutes.to_string()))
+    if let Some(seed) = options.seed {
+        stress.env("NTWATCH_SEED", seed.to_string());
+    }
+    let minutes = options.minutes.or(options.seed.is_none().then_some(1));
+    if let Some(minutes) = minutes {
+        stress.env("NTWATCH_STRESS_MINUTES", minutes.to_string());
+    }
+    run(&mut stress)
 }
 
 /// Runs the benchmarks.

@@ -43,7 +43,8 @@ Usage: cargo xtask COMMAND
   clippy            lint every crate
   bench             run the benchmarks
   stress [--minutes N] [--seed S]
-                    have threads race for the driver, round by round from a seed
+                    have threads race for the driver, round by round: for some minutes from a
+                    seed, or the round of a seed alone
   mutants [--short] [NAME...]
                     plant bugs in the driver, one after the other, and see which tests catch them
   reproducible      build the images again, elsewhere: they must be the same
@@ -133,10 +134,10 @@ fn parse() -> Result<Task> {
             (Task::Mutants(options), Long("short")) => options.short = true,
             (Task::Mutants(options), Value(name)) => options.names.push(name.string()?),
             (Task::Stress(options), Long("minutes")) => {
-                options.minutes = arguments.value()?.parse().context("--minutes")?;
+                options.minutes = Some(arguments.value()?.parse().context("--minutes")?);
             }
             (Task::Stress(options), Long("seed")) => {
-                options.seed = arguments.value()?.parse().context("--seed")?;
+                options.seed = Some(arguments.value()?.parse().context("--seed")?);
             }
             (Task::Demo(options), Long("seconds")) => {
                 options.seconds = arguments.value()?.parse().context("--seconds")?;
