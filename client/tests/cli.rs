@@ -322,25 +322,6 @@ fn a_record_that_is_none_is_a_failure_behind_the_events_of_its_batch() {
 }
 
 #[test]
-fn wrong_words_are_usage_errors_that_list_the_right_ones() {
-    let said = |args: &[&str]| {
-        ntwatch(None, &[&["--device", "unix:/x", "watch"], args].concat())
-            .output()
-            .unwrap()
-    };
-    let kinds = ["reboot", "process_start", "process_exit"];
-    assert_fails(&said(&["--events", "process_start,reboot"]), 2, &kinds);
-    assert_fails(&said(&["--format", "xml"]), 2, &["xml", "pretty", "jsonl"]);
-    assert_fails(&said(&["--for", "soon"]), 2, &["soon"]);
-    assert_fails(&said(&["--count", "0"]), 2, &["--count"]);
-    assert_fails(&said(&["--image", ""]), 2, &["--image"]);
-    assert_fails(&said(&["--access", "fly"]), 2, &["`fly`", "vm-read"]);
-    assert_fails(&said(&["--tree"]), 2, &["--pid", "--exclude-pid"]);
-    let drive = run(start_and_exit(), &["watch", "--image", r"Q:\*"]);
-    assert_fails(&drive, 2, &[r"Q:\*", "not mounted"]);
-}
-
-#[test]
 fn the_account_and_the_version_can_be_asked_for() {
     let mut machine = start_and_exit();
     machine.stats.offered[1] = 12;

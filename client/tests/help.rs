@@ -1,5 +1,5 @@
 //! What `ntwatch` tells of itself: help, completions, pages of the manual, and what to do when
-//! words are wrong or there is no driver.
+//! there is no driver.
 #![cfg(unix)]
 
 mod common;
@@ -80,21 +80,6 @@ fn without_words_it_says_which_there_are() {
         version,
         concat!("ntwatch ", env!("CARGO_PKG_VERSION"), "\n")
     );
-}
-
-#[test]
-fn words_that_are_nearly_right_are_answered_with_the_right_ones() {
-    assert_fails(&said(&["wacth"]), 2, &["'wacth'", "'watch'"]);
-    assert_fails(
-        &said(&["watch", "--evnets", "x"]),
-        2,
-        &["--evnets", "'--events'"],
-    );
-    assert_fails(&said(&["watch", "--format", "json"]), 2, &["json", "jsonl"]);
-    assert_fails(&said(&["watch", "--hash", "md5"]), 2, &["md5", "sha256"]);
-    assert_fails(&said(&["completions", "csh"]), 2, &["csh", "bash"]);
-    assert_fails(&said(&["man", "wacth"]), 2, &["wacth", "watch"]);
-    assert_fails(&said(&["man", "watch", "add"]), 2, &["watch", "add"]);
 }
 
 #[test]
