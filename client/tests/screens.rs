@@ -10,7 +10,7 @@ use common::serve::Server;
 use common::terminal::{NOWHERE, SIZES, Terminal, line_with, see};
 use ntwatch_client::protocol::record::FIRST_SEQ;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
@@ -139,22 +139,13 @@ fn ctrl_c_ends_a_recording_with_its_account_and_a_whole_file() {
     }
 }
 
-/// Writes so many exits.
-fn exits(path: &Path, count: u64) {
-    let mut file = File::options()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap();
-    for seq in FIRST_SEQ..FIRST_SEQ + count {
-        let process = r#""process":{"pid":8,"key":"0x3"},"exit_status":0"#;
-        let time = "2026-11-22T03:03:27.0000000Z";
-        writeln!(
-            file,
-            r#"{{"seq":{seq},"time":"{time}","event":"process_exit",{process}}}"#
-        )
-        .unwrap();
-    }
+/// So many exits.
+fn exits(count: u64) -> String {
+    let process = r#""process":{"pid":8,"key":"0x3"},"exit_status":0"#;
+    let time = "2026-11-22T03:03:27.0000000Z";
+    let exit =
+        |seq| format!(r#"{{"seq":{seq},"time":"{time}","event":"process_exit",{process}}}"#) + "\n";
+    (FIRST_SEQ..FIRST_SEQ + count).map(exit).collect()
 }
 
 fn pipe(dir: &Path) -> PathBuf {
@@ -168,7 +159,7 @@ fn how_far_a_conversion_has_come_is_one_line() {
     for size in SIZES {
         let dir = tempfile::tempdir().unwrap();
         let (file, pipe) = (dir.path().join("day.jsonl"), pipe(dir.path()));
-        exits(&file, 10_000);
+        fs::write(&file, exits(10_000)).unwrap();
         let words = [file.to_str().unwrap(), pipe.to_str().unwrap()];
         let words = [&["convert", "--format", "csv"], &words[..]].concat();
         let terminal = Terminal::start(size, NOWHERE, &words);
@@ -193,25 +184,45 @@ fn how_far_a_conversion_has_come_is_one_line() {
     }
 }
 
+/// A conversion that has read a file, and waits for a pipe that nothing comes from.
+fn waiting_conversion(size: (usize, usize), dir: &Path, target: &str) -> (Terminal, File) {
+    let (file, pipe) = (dir.join("day.jsonl"), pipe(dir));
+    fs::write(&file, exits(1024)).unwrap();
+    let target = dir.join(target);
+    let words = [&file, &pipe, &target].map(|path| path.to_str().unwrap());
+    let words = [&["convert", "--from", "jsonl"], &words[..]].concat();
+    let terminal = Terminal::start(size, NOWHERE, &words);
+    terminal.shows("1,024 events");
+    // There is a writer once there is a reader.
+    let writer = File::options().write(true).open(pipe);
+    (terminal, writer.unwrap())
+}
+
 #[test]
 fn ctrl_c_leaves_nothing_of_a_conversion() {
     for size in SIZES {
         let dir = tempfile::tempdir().unwrap();
-        let (file, pipe) = (dir.path().join("day.jsonl"), pipe(dir.path()));
-        exits(&file, 1024);
-        let target = dir.path().join("day.parquet");
-        let words = [&file, &pipe, &target].map(|path| path.to_str().unwrap());
-        let words = [&["convert", "--from", "jsonl"], &words[..]].concat();
-        let terminal = Terminal::start(size, NOWHERE, &words);
-        terminal.shows("1,024 events");
+        let (terminal, mut writer) = waiting_conversion(size, dir.path(), "day.parquet");
         terminal.ctrl_c();
         terminal.shows("^C");
-        // What it waits for comes.
-        exits(&pipe, 1);
+        // What it waits for comes, until it has heard.
+        terminal.wait(|| writer.write_all(exits(1).as_bytes()).err());
         let (code, screen) = terminal.end();
         assert_eq!(code, 1, "{screen:#?}");
         line_with(&screen, "ntwatch: interrupted; ");
         assert_eq!(names(dir.path()), ["day.jsonl", "pipe"]);
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_what_waits_and_leaves_a_file_that_grows() {
+    for size in SIZES {
+        let dir = tempfile::tempdir().unwrap();
+        let (terminal, _writer) = waiting_conversion(size, dir.path(), "day.csv");
+        terminal.ctrl_c_again_and_again();
+        let (code, screen) = terminal.end();
+        assert_eq!(code, 130, "{screen:#?}");
+        assert_eq!(names(dir.path()), ["day.csv.growing", "day.jsonl", "pipe"]);
     }
 }
 

@@ -21,14 +21,14 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it with these words.
+    /// Starts it with these words. Ctrl+C is for it alone, not for the shell around it.
     pub(crate) fn start((columns, rows): (usize, usize), device: &str, words: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let quoted = |word: &&str| format!("'{}'", word.replace('\'', r"'\''"));
         let words: Vec<_> = words.iter().map(quoted).collect();
         let command = format!(
-            "'{program}' --device '{device}' {words}; echo $? > '{code}.new'; \
-             mv '{code}.new' '{code}'; exec sleep 1000",
+            "trap : INT; '{program}' --device '{device}' {words}; done=$?; trap '' INT; \
+             echo $done > '{code}.new'; mv '{code}.new' '{code}'; exec sleep 1000",
             program = env!("CARGO_BIN_EXE_ntwatch"),
             words = words.join(" "),
             code = dir.path().join("code").display(),
@@ -79,7 +79,7 @@ impl Terminal {
     }
 
     /// Waits for what there must be.
-    fn wait<T>(&self, mut what: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, mut what: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = what() {
@@ -102,10 +102,23 @@ impl Terminal {
         self.tmux(&["send-keys", "C-c"]);
     }
 
+    /// Presses Ctrl+C until it has ended: two at once are one signal.
+    pub(crate) fn ctrl_c_again_and_again(&self) {
+        self.wait(|| {
+            self.ctrl_c();
+            self.ended()
+        });
+    }
+
+    /// Its exit code, if it has ended.
+    fn ended(&self) -> Option<i32> {
+        let code = fs::read_to_string(self.dir.path().join("code")).ok()?;
+        code.trim().parse().ok()
+    }
+
     /// Its exit code, once it has ended.
     fn code(&self) -> i32 {
-        let code = self.dir.path().join("code");
-        self.wait(|| fs::read_to_string(&code).ok()?.trim().parse().ok())
+        self.wait(|| self.ended())
     }
 
     /// Its exit code, and what is seen then.

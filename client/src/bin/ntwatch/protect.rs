@@ -2,6 +2,7 @@
 
 use crate::cli::{AddOptions, Format, ProtectCommand};
 use crate::failure::{Failure, warn};
+use crate::interrupt::on_interrupt;
 use crate::output;
 use ntwatch_client::event::Hex;
 use ntwatch_client::protect::Listed;
@@ -37,7 +38,11 @@ fn add(driver: &Driver, options: &AddOptions) -> Result<ExitCode, Failure> {
         deny: options.deny(),
     };
     let name = name(driver, &rule)?;
-    let stopped = interruption()?;
+    let (stop, stopped) = channel();
+    on_interrupt(move || {
+        // Nobody listens any more if it has ended already.
+        let _ = stop.send(());
+    })?;
     driver.protect(&rule)?;
     warn(format_args!(
         "{name} is protected: nobody gets {}. Handles from before keep their rights. The rule ends \
@@ -70,17 +75,6 @@ enum End {
     Removed,
     /// With the driver, which waits for this command to close it.
     DriverShutdown,
-}
-
-/// Where Ctrl+C will be heard of.
-fn interruption() -> Result<Receiver<()>, Failure> {
-    let (stop, stopped) = channel();
-    ctrlc::set_handler(move || {
-        // Nobody listens any more if it has ended already.
-        let _ = stop.send(());
-    })
-    .map_err(Failure::Signals)?;
-    Ok(stopped)
 }
 
 /// Waits until the rule is to end, or has ended.

@@ -13,7 +13,7 @@ Examples:
   ntwatch help watch
 
 Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
-refused, 4 events were lost (with --fail-on-loss).";
+refused, 4 events were lost (with --fail-on-loss), 130 a second Ctrl+C ended it at once.";
 
 /// Of `watch`.
 pub(super) const WATCH: &str = r"Examples:
