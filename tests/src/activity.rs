@@ -1,4 +1,4 @@
-//! Events of every kind.
+//! Events of every kind, at each level that they come at.
 
 use nthost::Kernel;
 use nthost::ob::ObjectRef;
@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 /// A Windows process and one of Linux' come, do all that the driver tells of, to each other as
 /// well, and go. With `id` the first has that pid, and nobody else may have it at the time.
+///
+/// Threads and handles come at PASSIVE_LEVEL and at APC_LEVEL; of processes and images drivers are
+/// told at PASSIVE_LEVEL alone.
 ///
 /// # Panics
 /// When a driver refuses them.
@@ -42,7 +45,11 @@ pub fn every_kind(kernel: &Arc<Kernel>, id: Option<u32>) {
         });
         process
     });
-    kernel.enter(&windows, || meddle(kernel, &windows, &linux));
+    kernel.enter(&windows, || {
+        meddle(kernel, &windows, &linux);
+        kernel.at_apc_level(|| meddle(kernel, &windows, &linux));
+    });
+    end_a_thread_at_apc_level(kernel, &linux);
     kernel.exit_process(&linux, 0);
     kernel.exit_process(&windows, 0);
 }
@@ -59,4 +66,16 @@ fn meddle(kernel: &Arc<Kernel>, actor: &ObjectRef<Process>, other: &ObjectRef<Pr
         let _ = kernel.duplicate_handle(actor, handle, other, Open::same_access());
         kernel.close_handle(handle);
     }
+}
+
+/// A thread of `process` that starts and ends at that level.
+fn end_a_thread_at_apc_level(kernel: &Arc<Kernel>, process: &ObjectRef<Process>) {
+    kernel.enter(process, || {
+        kernel.at_apc_level(|| {
+            let thread = kernel.start_thread(process, NewThread::default());
+            kernel.enter_thread(&thread, || {
+                kernel.at_apc_level(|| kernel.exit_thread(&thread, 0));
+            });
+        });
+    });
 }
