@@ -8,7 +8,6 @@ use nthost::source::live::{Guise, Live};
 use nthost::source::replay::{Player, Recording, ReplayError, Speed};
 use nthost::source::storm::{Activity, Storm};
 use nthost::source::{Quiet, Source};
-use nthost::verify::sees_pageable;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -185,13 +184,7 @@ fn run(serve: Serve) -> Result<ExitCode, Failure> {
         verify: serve.verify,
     };
     let socket = config.socket.clone();
-    let verify = config.verify;
     let server = Server::start(config, source, say)?;
-    if verify && !sees_pageable() {
-        say(
-            "this processor has no protection keys: a touch of pageable memory too high is not seen",
-        );
-    }
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop())?;
     say(&format!("serving on {}", socket.display()));

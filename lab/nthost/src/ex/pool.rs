@@ -182,7 +182,7 @@ impl Pool {
     }
 
     /// Looks at a block of special pool that is freed, and keeps it out of use for a while.
-    fn retire(&self, block: PoolBlock, special: SpecialBlock) {
+    fn retire(&self, block: PoolBlock, mut special: SpecialBlock) {
         if special.is_pageable() {
             let irql = Current::with(|current| current.thread.ke.irql());
             if irql >= DISPATCH_LEVEL {

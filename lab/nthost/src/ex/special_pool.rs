@@ -12,7 +12,7 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
 
-use crate::verify::pageable;
+use crate::verify::pageable::Pageable;
 
 const PAGE: usize = 4096;
 /// What the bytes of a block's pages hold that are not the block's.
@@ -27,7 +27,8 @@ pub(super) struct SpecialBlock {
     usable: usize,
     /// Where the block is in these.
     block: Range<usize>,
-    pageable: bool,
+    /// If it is paged pool.
+    pageable: Option<Pageable>,
 }
 
 // SAFETY: a block is memory with an address, which its owner, a driver, uses by its own rules;
@@ -54,7 +55,7 @@ impl SpecialBlock {
             guard: NonNull::new(guard.ok()?.cast())?,
             usable,
             block: start..start + size,
-            pageable: false,
+            pageable: None,
         };
         let access = MprotectFlags::READ | MprotectFlags::WRITE;
         // SAFETY: the pages between the guards, which nobody else knows of.
@@ -78,15 +79,14 @@ impl SpecialBlock {
 
     /// Makes it paged pool.
     pub(super) fn make_pageable(&mut self) {
-        self.pageable = true;
-        // The host can only refuse for want of kernel memory; a touch too high then does not show.
-        // SAFETY: the pages between the guards are the block's own, and readable and writable.
-        let _ = unsafe { pageable::mark(self.pages(), self.usable) };
+        // SAFETY: the pages between the guards are the block's own, readable and writable until it
+        // is retired or dropped, before which `pageable` is.
+        self.pageable = unsafe { Pageable::new(self.pages(), self.usable) };
     }
 
     /// Whether it is paged pool.
     pub(super) fn is_pageable(&self) -> bool {
-        self.pageable
+        self.pageable.is_some()
     }
 
     /// Whether `address` is in its pages or in those that guard them.
@@ -109,7 +109,8 @@ impl SpecialBlock {
     }
 
     /// Takes the memory behind it away; the addresses stay taken, and fault.
-    pub(super) fn retire(&self) {
+    pub(super) fn retire(&mut self) {
+        self.pageable = None;
         let pages = self.pages().cast();
         // The host can only refuse for want of kernel memory; what is freed then stays readable.
         // SAFETY: the owner has given up the block, and nothing else is in its pages.
@@ -130,6 +131,7 @@ impl SpecialBlock {
 
 impl Drop for SpecialBlock {
     fn drop(&mut self) {
+        self.pageable = None;
         // SAFETY: the whole of our own mapping, whose block was given up.
         let _ = unsafe { munmap(self.guard.as_ptr().cast(), self.usable + 2 * PAGE) };
     }

@@ -4,7 +4,8 @@ use super::{Section, View};
 use crate::exports::exports;
 use crate::ke::bug_check;
 use crate::ob::{AnyObject, Census, Kind};
-use crate::verify::{Origin, pageable};
+use crate::verify::Origin;
+use crate::verify::pageable::Pageable;
 use crate::{Current, Leak};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -24,9 +25,17 @@ pub struct Mm(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// Views that drivers mapped and did not unmap, by where they begin.
-    views: HashMap<usize, (View, Origin)>,
+    views: HashMap<usize, Mapped>,
     view_limit: Option<usize>,
     section_limit: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Mapped {
+    /// On a machine that verifies. Dropped before the view is.
+    _pageable: Option<Pageable>,
+    view: View,
+    origin: Origin,
 }
 
 impl Mm {
@@ -56,10 +65,14 @@ impl Mm {
             return Err(STATUS_NO_MEMORY);
         }
         let view = section.map(true).map_err(|_| STATUS_NO_MEMORY)?;
-        // SAFETY: the view is new, and nobody else knows of it. Nothing but the driver touches it.
-        unsafe { pageable::mark(view.as_ptr(), view.len()) }.map_err(|_| STATUS_NO_MEMORY)?;
         let base = view.as_ptr() as usize;
-        state.views.insert(base, (view, Origin::here()));
+        let mapped = Mapped {
+            // SAFETY: the view can be read and written, and is dropped after this.
+            _pageable: unsafe { Pageable::new(view.as_ptr(), view.len()) },
+            view,
+            origin: Origin::here(),
+        };
+        state.views.insert(base, mapped);
         Ok(base)
     }
 
@@ -78,7 +91,7 @@ impl Mm {
         // N.B. from a signal handler: the thread may hold the lock.
         let state = self.0.try_lock().ok()?;
         let mut views = state.views.iter();
-        views.find_map(|(base, (view, _))| {
+        views.find_map(|(base, Mapped { view, .. })| {
             let offset = address.checked_sub(*base)?;
             (offset < view.len())
                 .then(|| format!("offset {offset} of a view of {} bytes", view.len()))
@@ -89,8 +102,9 @@ impl Mm {
     pub(crate) fn leaks(&self) -> Vec<Leak> {
         let state = self.0.lock().unwrap();
         let views = state.views.iter();
-        let texts = views
-            .map(|(base, (view, origin))| format!("of {} bytes at {base:#x}{origin}", view.len()));
+        let texts = views.map(|(base, Mapped { view, origin, .. })| {
+            format!("of {} bytes at {base:#x}{origin}", view.len())
+        });
         texts.map(Leak::View).collect()
     }
 }

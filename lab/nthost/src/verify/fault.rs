@@ -5,13 +5,11 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use super::Whereabouts;
+use super::pageable::{self, Touch};
 use super::stack::Context;
 use crate::Current;
 use crate::ex::pool::Fault;
 use crate::ke::bug_check;
-
-/// A touch that the rights of a protection key do not allow. Page "sigaction(2)".
-const SEGV_PKUERR: i32 = 4;
 
 /// What handled the signal before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
@@ -33,8 +31,9 @@ pub(super) fn watch() {
     });
 }
 
-/// Stops the machine if special pool knows the address; otherwise lets the handler before have the
-/// fault, which happens again.
+/// Stops the machine if special pool knows the address, or if it is of pageable memory and the
+/// thread's IRQL too high for that. What was paged out is brought in, and any other fault left to
+/// the handler before; then the touch happens again.
 ///
 /// N.B. what it calls takes memory and waits for locks, which a signal handler may do if the code
 /// that it interrupts has neither half taken. Driver code has not. A fault of our own comes here,
@@ -44,28 +43,24 @@ unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: 
     let info = unsafe { &*info };
     // SAFETY: a fault has an address.
     let address = unsafe { info.si_addr() }.addr();
-    let known = match Current::exists() {
-        true => Current::with(|current| current.kernel.pool.fault(address)),
-        false => None,
-    };
     // SAFETY: with SA_SIGINFO the context is the interrupted thread's.
     let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let interrupted = || Whereabouts::interrupted(context_of(registers));
-    match known {
+    match pageable::touch(address) {
+        Touch::Again => return,
+        Touch::TooHigh => {
+            interrupted();
+            too_high(address)
+        }
+        Touch::Elsewhere => {}
+    }
+    match known(address) {
         Some(Fault::Freed(what)) => {
             interrupted();
             bug_check!(
                 DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL,
                 "the driver touches {what}"
             )
-        }
-        Some(Fault::Beside(what)) if info.si_code == SEGV_PKUERR => {
-            interrupted();
-            too_high(&what)
-        }
-        None if info.si_code == SEGV_PKUERR => {
-            interrupted();
-            too_high(&elsewhere(address))
         }
         Some(Fault::Beside(what)) => {
             interrupted();
@@ -81,8 +76,20 @@ unsafe extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: 
     unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
 }
 
-/// Stops the machine: `what` may be paged out, where nobody could wait for it.
-fn too_high(what: &str) -> ! {
+/// What special pool knows of `address`.
+fn known(address: usize) -> Option<Fault> {
+    match Current::exists() {
+        true => Current::with(|current| current.kernel.pool.fault(address)),
+        false => None,
+    }
+}
+
+/// Stops the machine: what is at `address` may be paged out, and the thread could not wait for it.
+fn too_high(address: usize) -> ! {
+    let what = match known(address) {
+        Some(Fault::Beside(what) | Fault::Freed(what)) => what,
+        None => elsewhere(address),
+    };
     let irql = Current::with(|current| current.thread.ke.irql());
     bug_check!(
         IRQL_NOT_LESS_OR_EQUAL,

@@ -30,7 +30,6 @@ pub(crate) use call::Whereabouts;
 pub use delays::Delays;
 pub use faults::{Fault, Faults, Site};
 pub use origin::Origin;
-pub use pageable::sees_pageable;
 pub use stack::Stack;
 
 /// What becomes of a call.
@@ -58,7 +57,6 @@ pub struct Verifier {
 impl Verifier {
     pub(crate) fn new() -> Verifier {
         fault::watch();
-        pageable::watch();
         Verifier {
             watches: RwLock::new(vec![
                 Arc::new(irql::Limits),

@@ -1,114 +1,127 @@
 //! Memory that may be paged out: nobody touches it at DISPATCH_LEVEL or above.
 //!
-//! Such memory has a protection key of the processor's (pkeys(7)). What a thread may do with it is
-//! in a register of the thread's own, which follows its IRQL; so a touch that is a breach faults,
-//! and any other costs nothing.
+//! Whenever a thread comes to such an IRQL, all of it is paged out: its pages allow no access, so
+//! that the next touch of each block faults. A thread that may wait for a page has the block
+//! brought in, and touches it again; any other is stopped. Driver Verifier does the same (page
+//! "Force IRQL Checking").
 //!
-//! N.B. A key does not keep code from being run. The shipped images have no pageable code but what
-//! initialises, which is taken away.
+//! N.B. What is brought in for one thread is there for all. So a touch goes unseen if another
+//! thread has touched the same block since this one raised its IRQL.
+//!
+//! N.B. Code is not looked at. The shipped images have no pageable code but what initialises, which
+//! is taken away.
 
-use std::arch::asm;
-use std::io;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::BTreeMap;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard};
+
+use rustix::io;
+use rustix::mm::{MprotectFlags, mprotect};
 
 use crate::Current;
-use crate::ke::{DISPATCH_LEVEL, PASSIVE_LEVEL};
+use crate::ke::DISPATCH_LEVEL;
 
-/// The two bits of the key in the register, which is the key itself; 0 while there is none.
-static BITS: AtomicU32 = AtomicU32::new(0);
-
-/// Begins to tell such memory from other, if the processor can. The calling thread, which is at
-/// PASSIVE_LEVEL, may touch it.
-pub(super) fn watch() {
-    static KEY: OnceLock<Option<u32>> = OnceLock::new();
-    if let Some(key) = KEY.get_or_init(|| allocate().ok()) {
-        BITS.store(0b11 << (2 * key), Ordering::Relaxed);
-    }
-    // The key may be another thread's, which alone was given the right with it.
-    follow(PASSIVE_LEVEL);
-}
-
-/// Whether a touch of pageable memory at DISPATCH_LEVEL shows, on a machine that verifies. The
-/// processor has to have protection keys ("pku" in `/proc/cpuinfo`), and one of 15 has to be free.
-pub fn sees_pageable() -> bool {
-    BITS.load(Ordering::Relaxed) != 0
-}
-
-/// A key that nothing has yet.
-fn allocate() -> io::Result<u32> {
-    // SAFETY: takes two numbers: no flags, and no right taken from the calling thread.
-    let key = unsafe { libc::syscall(libc::SYS_pkey_alloc, 0, 0) };
-    u32::try_from(key).map_err(|_| io::Error::last_os_error())
-}
-
-/// Marks whole pages as pageable, if the current machine verifies and the processor can tell.
+/// All such memory of this process, by where each block begins.
 ///
-/// # Errors
-/// When the host refuses.
-///
-/// # Safety
-/// The pages are a mapping of the caller's that can be read and written.
-pub(crate) unsafe fn mark(start: *mut u8, len: usize) -> io::Result<()> {
-    let bits = BITS.load(Ordering::Relaxed);
-    if bits == 0 || Current::with(|current| current.kernel.verifier.is_none()) {
-        return Ok(());
+/// N.B. also locked by the handler of faults: who has the lock touches none of that memory.
+static BLOCKS: Mutex<BTreeMap<usize, Pages>> = Mutex::new(BTreeMap::new());
+
+/// The whole pages of one block.
+struct Pages {
+    len: usize,
+    is_in: bool,
+}
+
+/// That some pages may be paged out, until it is dropped. It has to be before the pages become
+/// anything else; whether they can be touched is then not said.
+#[derive(Debug)]
+pub(crate) struct Pageable(usize);
+
+/// What becomes of a touch that faulted.
+pub(super) enum Touch {
+    /// The block is there now: it may be tried again.
+    Again,
+    /// The block may be paged out, and the thread cannot wait for it.
+    TooHigh,
+    /// It was of nothing that may be paged out.
+    Elsewhere,
+}
+
+impl Pageable {
+    /// Makes whole pages pageable, if the current machine verifies.
+    ///
+    /// # Safety
+    /// They are a mapping of the caller's that can be read and written, and stay it until this is
+    /// dropped.
+    pub(crate) unsafe fn new(start: *mut u8, len: usize) -> Option<Pageable> {
+        Current::with(|current| current.kernel.verifier.is_some()).then(|| {
+            let start = start.addr();
+            blocks().insert(start, Pages { len, is_in: true });
+            Pageable(start)
+        })
     }
-    let (access, key) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        bits.trailing_zeros() / 2,
-    );
-    // SAFETY: the caller's promise; the access is what they have.
-    match unsafe { libc::syscall(libc::SYS_pkey_mprotect, start, len, access, key) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+}
+
+impl Drop for Pageable {
+    fn drop(&mut self) {
+        blocks().remove(&self.0);
     }
 }
 
 /// The current thread is at `irql` from here on.
 pub(crate) fn follow(irql: u8) {
-    let bits = BITS.load(Ordering::Relaxed);
-    if bits == 0 {
+    if irql < DISPATCH_LEVEL || Current::with(|current| current.kernel.verifier.is_none()) {
         return;
     }
-    let rights = rights();
-    let wanted = match irql >= DISPATCH_LEVEL {
-        true => rights | bits,
-        false => rights & !bits,
-    };
-    if wanted != rights {
-        set_rights(wanted);
+    for (start, pages) in &mut *blocks() {
+        if pages.is_in {
+            // The host can only refuse for want of kernel memory; a touch then does not show.
+            pages.is_in = pages.allow(*start, MprotectFlags::empty()).is_err();
+        }
     }
 }
 
-/// What the thread may not do, two bits a key.
-fn rights() -> u32 {
-    let rights;
-    // SAFETY: reads a register; there is a key, so the system has switched the instruction on.
-    unsafe {
-        asm!("rdpkru", in("ecx") 0, out("eax") rights, out("edx") _, options(nomem, nostack))
+/// Decides about a touch of `address` by this thread, which faulted.
+pub(super) fn touch(address: usize) -> Touch {
+    let mut blocks = blocks();
+    let block = blocks.range_mut(..=address).next_back();
+    let Some((start, pages)) = block.filter(|(start, pages)| address - **start < pages.len) else {
+        return Touch::Elsewhere;
     };
-    rights
+    let is_high = |current: &Current| current.thread.ke.irql() >= DISPATCH_LEVEL;
+    if Current::exists() && Current::with(is_high) {
+        return Touch::TooHigh;
+    }
+    let allowed = pages.allow(*start, MprotectFlags::READ | MprotectFlags::WRITE);
+    allowed.expect("the host has memory to say what may be touched");
+    pages.is_in = true;
+    Touch::Again
 }
 
-fn set_rights(rights: u32) {
-    // N.B. not `nomem`: what is touched before stays before.
-    // SAFETY: as above. Only the key of driver memory differs from what was there, which no
-    // reference of ours leads to.
-    unsafe { asm!("wrpkru", in("ecx") 0, in("edx") 0, in("eax") rights, options(nostack)) };
+fn blocks() -> MutexGuard<'static, BTreeMap<usize, Pages>> {
+    BLOCKS.lock().unwrap()
+}
+
+impl Pages {
+    fn allow(&self, start: usize, access: MprotectFlags) -> io::Result<()> {
+        // SAFETY: whole pages that `Pageable::new` was promised, and no reference of ours leads to.
+        unsafe { mprotect(ptr::without_provenance_mut(start), self.len, access) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ex::pool::POOL_FLAG_PAGED;
-    use crate::ke::APC_LEVEL;
+    use crate::ke::{APC_LEVEL, PASSIVE_LEVEL};
     use crate::mm::Section;
     use crate::ob::ObjectRef;
     use crate::verify::boundary::import;
     use crate::verify::death;
+    use crate::{Config, Kernel};
     use std::mem::transmute;
-    use std::ptr;
+    use std::sync::atomic::{AtomicPtr, Ordering};
+    use std::thread;
 
     fn paged_pool() -> *mut u8 {
         type Allocate = unsafe extern "win64" fn(u64, usize, u32) -> *mut u8;
@@ -116,6 +129,14 @@ mod tests {
         let allocate = unsafe { transmute::<usize, Allocate>(import("ExAllocatePool2")) };
         // SAFETY: it is given, as the machine has memory.
         unsafe { allocate(POOL_FLAG_PAGED, 48, u32::from_le_bytes(*b"Ntw1")) }
+    }
+
+    fn free(block: *mut u8) {
+        type Free = unsafe extern "win64" fn(*mut u8);
+        // SAFETY: the function's type.
+        let free = unsafe { transmute::<usize, Free>(import("ExFreePool")) };
+        // SAFETY: a block of pool, or a breach that is stopped.
+        unsafe { free(block) };
     }
 
     fn at(irql: u8) {
@@ -126,6 +147,7 @@ mod tests {
     fn cannot_be_touched(touch: fn(*mut u8)) {
         let printed = death::of(|| {
             let block = paged_pool();
+            at(DISPATCH_LEVEL);
             for irql in [APC_LEVEL, DISPATCH_LEVEL] {
                 at(irql);
                 touch(block);
@@ -136,7 +158,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(not(protection_keys), ignore = "this processor has no protection keys")]
     fn paged_pool_cannot_be_read_at_dispatch_level() {
         cannot_be_touched(|block| {
             // SAFETY: a block of pool; at DISPATCH_LEVEL this is the breach.
@@ -145,7 +166,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(not(protection_keys), ignore = "this processor has no protection keys")]
     fn paged_pool_cannot_be_written_at_dispatch_level() {
         cannot_be_touched(|block| {
             // SAFETY: a block of pool; at DISPATCH_LEVEL this is the breach.
@@ -154,7 +174,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(not(protection_keys), ignore = "this processor has no protection keys")]
     fn a_view_cannot_be_touched_at_dispatch_level() {
         type Map = unsafe extern "win64" fn(*mut Section, *mut *mut u8, *mut usize) -> i32;
         let printed = death::of(|| {
@@ -179,17 +198,51 @@ mod tests {
     #[test]
     fn paged_pool_cannot_be_freed_at_dispatch_level() {
         let printed = death::of(|| {
-            type Free = unsafe extern "win64" fn(*mut u8);
             let block = paged_pool();
             at(DISPATCH_LEVEL);
-            // SAFETY: the function's type.
-            let free = unsafe { transmute::<usize, Free>(import("ExFreePool")) };
-            // SAFETY: a breach is stopped before anything is freed.
-            unsafe { free(block) };
+            free(block);
         });
         assert!(
             printed.contains("paged pool is freed at IRQL 2"),
             "{printed}"
         );
+    }
+
+    #[test]
+    fn paged_pool_that_was_freed_is_not_brought_in_again() {
+        let printed = death::of(|| {
+            let block = paged_pool();
+            free(block);
+            at(DISPATCH_LEVEL);
+            at(PASSIVE_LEVEL);
+            // SAFETY: it is not: this is the breach.
+            unsafe { block.read_volatile() };
+        });
+        assert!(printed.contains("IN_FREED_SPECIAL_POOL"), "{printed}");
+    }
+
+    #[test]
+    fn a_thread_that_may_touches_it_while_another_is_at_dispatch_level() {
+        let kernel = Kernel::boot(Config {
+            verify: true,
+            ..Config::default()
+        });
+        kernel.enter(&kernel.ps.system, || {
+            let block = paged_pool();
+            let shared = AtomicPtr::new(block);
+            at(DISPATCH_LEVEL);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    kernel.enter(&kernel.ps.system, || {
+                        // SAFETY: a live block, which the other thread leaves alone meanwhile.
+                        unsafe { shared.load(Ordering::Relaxed).write_volatile(7) };
+                    });
+                });
+            });
+            at(PASSIVE_LEVEL);
+            // SAFETY: a live block, and the other thread is gone.
+            assert_eq!(unsafe { block.read_volatile() }, 7);
+            free(block);
+        });
     }
 }
