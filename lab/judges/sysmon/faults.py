@@ -26,17 +26,24 @@ def swapped(one: str, other: str) -> Callable[[Event], None]:
     return spoil
 
 
-def no_exits(event: Event) -> None:
-    if event["EventID"] == 5:
-        event.clear()
+def no(kind: int) -> Callable[[Event], None]:
+    def spoil(event: Event) -> None:
+        if event["EventID"] == kind:
+            event.clear()
+
+    return spoil
+
+
+def called(kind: int, other: int) -> Callable[[Event], None]:
+    return changed("EventID", lambda id: other if id == str(kind) else int(id))
 
 
 # What is broken, and how. An event that is cleared has no line.
 FAULTS: dict[str, Callable[[Event], None]] = {
     "no channel": without("Channel"),
     "event ids one too high": changed("EventID", lambda id: int(id) + 1),
-    "image loads called driver loads": changed("EventID", lambda id: 6 if id == "7" else int(id)),
-    "no exits": no_exits,
+    "image loads called driver loads": called(7, 6),
+    "no exits": no(5),
     "paths on the device": changed(
         "Image", lambda path: path.replace("C:", r"\Device\HarddiskVolume3")
     ),
@@ -48,6 +55,20 @@ FAULTS: dict[str, Callable[[Event], None]] = {
     "access without 0x": changed("GrantedAccess", lambda mask: mask.removeprefix("0x")),
     "no start address": without("StartAddress"),
     "words for integrity of our own": changed("IntegrityLevel", lambda word: f"S-1-16-{word}"),
+}
+
+# The same, for what no recording has.
+OF_KINDS: dict[str, Callable[[Event], None]] = {
+    "driver loads called image loads": called(6, 7),
+    "image loads called driver loads, of each kind": called(7, 6),
+    "no driver loads": no(6),
+    "no path of a driver": without("ImageLoaded"),
+    "no losses": no(255),
+    "a loss of another cause": changed("ID", lambda _: "DriverCommunication"),
+    "words for losses of our own": changed(
+        "Description", lambda text: text.replace("ProcessAccess", "handle_open")
+    ),
+    "a loss that is smaller": changed("Description", lambda text: text.replace(":4", ":3")),
 }
 
 

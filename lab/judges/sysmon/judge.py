@@ -7,6 +7,9 @@ pySigma makes a query of each rule in `rules`, for SQLite and by its pipelines f
 Windows. The queries run over two tables of events, which are the same in number and order. Exit
 code 1: a rule hits other events of one table than of the other, fewer than ten rules hit any, or a
 kind of event has none that a rule hits.
+
+What no recording can be replayed to, drivers and losses, is judged by `rules_of_kinds`, in
+FOLDER/kinds and against what ntwatch's own format says there.
 """
 
 import argparse
@@ -28,11 +31,14 @@ sys.path.append(str(Path(__file__).parents[1] / "common"))
 
 import faults
 from judging import add_figure
+from unrecorded import expected
 
 CHANNEL = "Microsoft-Windows-Sysmon/Operational"
-# Those that a recording can be replayed from.
-KINDS = (1, 5, 7, 8, 10)
-# With fewer rules that hit, equal hits say little.
+# Those that a recording can be replayed to,
+RECORDED = (1, 5, 7, 8, 10)
+# and the others.
+UNRECORDED = (6, 255)
+# With fewer rules that hit, equal hits of a recording say little.
 FEWEST_RULES = 10
 # The table that the backend's queries are about.
 TABLE = "logs"
@@ -40,10 +46,10 @@ TABLE = "logs"
 Event = dict[str, object]
 
 
-def events_of(lines: Iterable[bytes | str]) -> list[Event]:
+def events_of(lines: Iterable[bytes | str], kinds: tuple[int, ...] = RECORDED) -> list[Event]:
     """Sysmon's events of these kinds."""
     events = (json.loads(line) for line in lines)
-    return [e for e in events if e.get("EventID") in KINDS and e.get("Channel") == CHANNEL]
+    return [e for e in events if e.get("EventID") in kinds and e.get("Channel") == CHANNEL]
 
 
 def recorded_lines(recording: Path) -> Iterator[bytes]:
@@ -98,7 +104,14 @@ def text(value: object) -> str | None:
 class Verdict:
     """What differs, what was not looked at, and how much was."""
 
-    def __init__(self, told: list[Event], recorded: list[Event], rules: dict[str, str]) -> None:
+    def __init__(
+        self,
+        told: list[Event],
+        recorded: list[Event],
+        rules: dict[str, str],
+        kinds: tuple[int, ...] = RECORDED,
+        fewest: int = FEWEST_RULES,
+    ) -> None:
         # N.B. To SQLite two names are one column if only their case differs.
         names = {name.lower(): name for event in told + recorded for name in event}
         columns = sorted(names.values())
@@ -118,13 +131,27 @@ class Verdict:
             self.hits[rule] = len(recorded_hits)
             self.by_kind.update(int(kind) for kind in recorded_hits.values())
         self.with_hits = sum(hits > 0 for hits in self.hits.values())
-        unproved = (kind for kind in KINDS if not self.by_kind[kind])
+        unproved = (kind for kind in kinds if not self.by_kind[kind])
         self.unproved = [f"no rule hits any event {kind} that was recorded" for kind in unproved]
-        if self.with_hits < FEWEST_RULES:
-            self.unproved.append(f"only {self.with_hits} rules hit, of {FEWEST_RULES} at least")
+        if self.with_hits < fewest:
+            self.unproved.append(f"only {self.with_hits} rules hit, of {fewest} at least")
 
     def failures(self) -> list[str]:
         return self.differences + self.unproved
+
+
+class Unrecorded:
+    """What no recording has, of one event of each kind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lines = (folder / "sysmon.jsonl").read_bytes().splitlines()
+        events = (folder / "events.jsonl").read_bytes().splitlines()
+        self.expected = list(expected(events, CHANNEL))
+        self.rules = queries(Path(__file__).parent / "rules_of_kinds")
+
+    def verdict(self, lines: Iterable[bytes | str]) -> Verdict:
+        told = events_of(lines, UNRECORDED)
+        return Verdict(told, self.expected, self.rules, UNRECORDED, len(self.rules))
 
 
 def main() -> int:
@@ -142,12 +169,16 @@ def main() -> int:
     recorded = events_of(recorded_lines(arguments.recording))
     recorded = [event for event in recorded if event["Hostname"] in hosts]
     rules = queries(Path(__file__).parent / "rules")
+    unrecorded = Unrecorded(arguments.folder / "kinds")
 
     if arguments.self_test:
         noticed = {
             name: Verdict(events_of(faults.planted(lines, spoil)), recorded, rules).differences
             for name, spoil in faults.FAULTS.items()
         }
+        for name, spoil in faults.OF_KINDS.items():
+            planted = faults.planted(unrecorded.lines, spoil)
+            noticed[name] = unrecorded.verdict(planted).differences
         # Nor may a recording pass that proves too little, even if it is told of as it is.
         without_exits = [event for event in recorded if event["EventID"] != 5]
         poor = Verdict(without_exits, without_exits, rules)
@@ -160,15 +191,17 @@ def main() -> int:
         add_figure("faults in sysmon output, noticed", len(noticed) - unnoticed, "faults")
         return int(unnoticed > 0)
 
-    verdict = Verdict(told, recorded, rules)
-    for rule, hits in verdict.hits.items():
+    verdict, of_kinds = Verdict(told, recorded, rules), unrecorded.verdict(unrecorded.lines)
+    for rule, hits in (verdict.hits | of_kinds.hits).items():
         print(f"{rule:<32} {hits:>6} hits")
-    for failure in verdict.failures():
+    failures = verdict.failures() + of_kinds.failures()
+    for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
     name = arguments.recording.stem
     add_figure(f"Sigma rules that hit in sysmon output as in {name}", verdict.with_hits, "rules")
     add_figure("events that they hit", verdict.by_kind.total(), "events")
-    return int(bool(verdict.failures()))
+    add_figure("Sigma rules for drivers and losses", of_kinds.with_hits, "rules")
+    return int(bool(failures))
 
 
 if __name__ == "__main__":
