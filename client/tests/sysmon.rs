@@ -4,9 +4,9 @@
 mod events;
 
 use ntwatch_client::event::{
-    Access, Body, Counts, Event, ExitedProcess, HandleOpen, Hex, Image, ImageLoad, Lost, Operation,
-    Process, ProcessExit, ProcessRef, ProcessStart, SessionInfo, SignatureLevel, SignatureType,
-    Stage, Target, TargetType, ThreadRef,
+    Access, Body, Counts, Event, ExitedProcess, HandleOpen, Hex, Image, ImageLoad, Integrity, Lost,
+    Operation, Process, ProcessExit, ProcessRef, ProcessStart, SessionInfo, SignatureLevel,
+    SignatureType, Stage, Target, TargetType, Thread, ThreadRef, ThreadStart,
 };
 use ntwatch_client::format::{Lines, Sysmon};
 use ntwatch_client::protocol::record::{KIND_SLOTS, Kind};
@@ -75,15 +75,18 @@ fn start(pid: u32, key: u64, parent: (u32, u64), command_line: &str) -> Box<Proc
 
 #[test]
 fn a_start_has_sysmon_s_fields_in_sysmon_s_forms_and_none_that_is_not_known() {
+    let mut child = start(
+        0x2838,
+        0x0004_0000_0000_082e,
+        (700, 0x0004_0000_0000_0012),
+        "a.exe\0b\0",
+    );
+    child.process.session = Some(1);
+    child.process.integrity = Some(Integrity(0x2100));
     let lines = told([
         session(),
         Body::ProcessRunning(start(700, 0x0004_0000_0000_0012, (4, 1), "parent.exe -x")),
-        Body::ProcessStart(start(
-            0x2838,
-            0x0004_0000_0000_082e,
-            (700, 0x0004_0000_0000_0012),
-            "a.exe\0b\0",
-        )),
+        Body::ProcessStart(child),
     ]);
     let expected = serde_json::json!([{
         "EventID": 1,
@@ -99,10 +102,63 @@ fn a_start_has_sysmon_s_fields_in_sysmon_s_forms_and_none_that_is_not_known() {
         "User": r"LAB\anna",
         "CommandLine": "a.exe b",
         "LogonId": "0x5e8a1",
+        "TerminalSessionId": "1",
+        "IntegrityLevel": "Medium Plus",
         "ParentProcessGuid": "{e8cbd513-02bc-0000-1200-000000000400}",
         "ParentProcessId": "700",
         "ParentUser": r"LAB\anna",
         "ParentCommandLine": "parent.exe -x",
+    }]);
+    assert_eq!(serde_json::to_value(lines).unwrap(), expected);
+}
+
+#[test]
+fn a_thread_in_another_process_has_sysmon_s_fields_in_sysmon_s_forms() {
+    let image = |path: &str| Some(path.into());
+    let remote = ThreadStart {
+        process: ProcessRef {
+            pid: 700,
+            key: Some(Hex(0x0004_0000_0000_0012)),
+            image: image(r"C:\Windows\explorer.exe"),
+        },
+        thread: Thread {
+            tid: 704,
+            start_address: Some(Hex(0x7ff8_1b2c_17b0)),
+            start_module: image(r"C:\Windows\System32\kernel32.dll"),
+            start_offset: Some(0x17b0),
+            subsystem: None,
+        },
+        creator: ThreadRef {
+            pid: 0x2838,
+            tid: 708,
+            key: Some(Hex(0x0004_0000_0000_082e)),
+            image: image(r"C:\Windows\a.exe"),
+        },
+        remote: Some(true),
+    };
+    let lines = told([
+        session(),
+        Body::ProcessRunning(start(700, 0x0004_0000_0000_0012, (4, 1), "explorer.exe")),
+        Body::ThreadStart(Box::new(remote)),
+    ]);
+    let expected = serde_json::json!([{
+        "EventID": 8,
+        "Channel": "Microsoft-Windows-Sysmon/Operational",
+        "SourceName": "Microsoft-Windows-Sysmon",
+        "Provider_Name": "Microsoft-Windows-Sysmon",
+        "Hostname": "PC1.example",
+        "Computer": "PC1.example",
+        "UtcTime": "2020-10-09 22:27:49.175",
+        "SourceProcessGuid": "{e8cbd513-2838-0000-2e08-000000000400}",
+        "SourceProcessId": "10296",
+        "SourceImage": r"C:\Windows\a.exe",
+        "TargetProcessGuid": "{e8cbd513-02bc-0000-1200-000000000400}",
+        "TargetProcessId": "700",
+        "TargetImage": r"C:\Windows\explorer.exe",
+        "TargetUser": r"LAB\anna",
+        "NewThreadId": "704",
+        "StartAddress": "0x00007FF81B2C17B0",
+        "StartModule": r"C:\Windows\System32\kernel32.dll",
     }]);
     assert_eq!(serde_json::to_value(lines).unwrap(), expected);
 }
