@@ -195,6 +195,40 @@ fn a_writer_that_was_killed_before_it_named_its_file_has_left_all_of_it() {
     }
 }
 
+#[test]
+fn a_parquet_file_cut_off_in_a_row_group_has_those_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("day.parquet");
+    let growing = path.with_added_extension("growing");
+    let footer = path.with_added_extension("footer");
+    let mut recorder =
+        Recorder::create(&path, Format::Parquet, Rotation::default(), false).unwrap();
+    let mut event = session("A");
+    let mut row_group = || {
+        for _ in 0..65_536 {
+            event.seq += 1;
+            recorder.write(&event).unwrap();
+        }
+        fs::metadata(&growing).unwrap().len()
+    };
+    let first = row_group();
+    let of_first = fs::read(&footer).unwrap();
+    let both = row_group();
+    drop(recorder);
+    // Killed in the middle of the second: its footer was not there yet.
+    let file = fs::File::options().write(true).open(&growing).unwrap();
+    file.set_len(first.midpoint(both)).unwrap();
+    fs::write(&footer, of_first).unwrap();
+
+    let (read, cut_off) = read(&growing).unwrap();
+    assert!(read.iter().map(|event| event.seq).eq(1..=65_536));
+    let said = cut_off.unwrap();
+    assert!(
+        said.contains("not finished: behind its 65536 events"),
+        "{said}"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn parquet_is_not_read_from_a_pipe_and_what_to_do_is_said() {
