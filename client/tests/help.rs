@@ -132,15 +132,19 @@ fn every_shell_has_its_script() {
 fn every_command_has_a_page_that_groff_sets_without_a_warning() {
     for command in ALL {
         let page = printed(&[&["man"], *command].concat());
-        let set = with_input("groff", &["-k", "-man", "-Tutf8", "-ww", "-rLL=78n"], &page);
+        let plain = ["-k", "-man", "-Tutf8", "-P-cbu", "-ww", "-rLL=78n"];
+        let set = with_input("groff", &plain, &page);
         assert!(set.status.success(), "{command:?}");
         assert_eq!(text(&set.stderr), "", "{command:?}");
         let name = [&["ntwatch"], *command].concat().join("-");
         let title = format!("{name}(1)");
-        assert!(
-            text(&set.stdout).starts_with(&title),
-            "{}",
-            text(&set.stdout)
-        );
+        let page = text(&set.stdout);
+        assert!(page.starts_with(&title), "{page}");
+        let (_, codes) = page.split_once("EXIT STATUS").unwrap();
+        let examples = codes.split_once("EXAMPLES");
+        assert_eq!(examples.is_some(), *command != ["protect"], "{page}");
+        let (codes, examples) = examples.unwrap_or((codes, ""));
+        assert!(codes.contains("wrong words on the command line"), "{page}");
+        assert!(!examples.contains("Exit codes"), "{page}");
     }
 }

@@ -1,13 +1,13 @@
 //! What is installed beside the program: completions for shells, and pages of the manual.
 
-use crate::cli::Cli;
+use crate::cli::{Cli, exit};
 use crate::failure::Failure;
 use crate::output;
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 use std::process::ExitCode;
 
@@ -34,9 +34,9 @@ pub(crate) fn page(words: &[String]) -> Result<ExitCode, Failure> {
     output::print(&page)
 }
 
-/// As [`Man::render`] does, but for the name of the last section and the pages' common footer.
+/// As [`Man::render`] does, but for the last sections and the pages' common footer.
 fn render(command: Command, to: &mut Vec<u8>) -> io::Result<()> {
-    let examples = command.get_after_long_help().map(ToString::to_string);
+    let help = command.get_after_long_help().map(ToString::to_string);
     let has_commands = command.has_subcommands();
     let man = Man::new(command).source(concat!("ntwatch ", env!("CARGO_PKG_VERSION")));
     man.render_title(to)?;
@@ -47,15 +47,26 @@ fn render(command: Command, to: &mut Vec<u8>) -> io::Result<()> {
     if has_commands {
         man.render_subcommands_section(to)?;
     }
-    let mut section = Roff::new();
-    if let Some(examples) = examples {
-        section.control("SH", ["EXAMPLES"]);
-        for line in examples.trim_start_matches("Examples:\n").lines() {
-            // An indent begins a line in roff, too.
-            section.text([roman(line)]);
-        }
+    let mut sections = Roff::new();
+    sections.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in exit::CODES {
+        sections.control("TP", []);
+        sections.text([bold(code.to_string())]);
+        sections.text([roman(meaning)]);
     }
-    section.to_writer(to)
+    if let Some(help) = help {
+        // The exit codes have a section.
+        let sentence = exit::sentence();
+        let examples = help.strip_suffix(&sentence).unwrap_or(&help).trim_end();
+        sections.control("SH", ["EXAMPLES"]);
+        // Line by line, as they are typed.
+        sections.control("nf", []);
+        for line in examples.trim_start_matches("Examples:\n").lines() {
+            sections.text([roman(line)]);
+        }
+        sections.control("fi", []);
+    }
+    sections.to_writer(to)
 }
 
 fn unknown(command: &Command, word: &str) -> clap::Error {

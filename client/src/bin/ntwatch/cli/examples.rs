@@ -1,7 +1,13 @@
 //! What each command's `--help` shows at its end: commands as people type them.
 
+use super::exit;
+
 /// Of `ntwatch` itself; the exit codes are those of every command.
-pub(super) const NTWATCH: &str = "\
+pub(super) fn ntwatch() -> String {
+    format!("{NTWATCH}\n\n{}", exit::sentence())
+}
+
+const NTWATCH: &str = "\
 Examples:
   # Is the driver there?
   ntwatch status
@@ -10,10 +16,7 @@ Examples:
   ntwatch watch
 
   # What can be said about a command
-  ntwatch help watch
-
-Exit codes: 0 done, 1 failed, 2 wrong words on the command line, 3 the driver is not there or \
-refused, 4 events were lost (with --fail-on-loss), 130 a second Ctrl+C ended it at once.";
+  ntwatch help watch";
 
 /// Of `watch`.
 pub(super) const WATCH: &str = r"Examples:
@@ -40,25 +43,27 @@ pub(super) const WATCH: &str = r"Examples:
   ntwatch watch --format jsonl --fail-on-loss";
 
 /// Of `record`.
-pub(super) const RECORD: &str = "\
-Examples:
+pub(super) const RECORD: &str = r"Examples:
   # Starts and exits, until Ctrl+C
-  ntwatch record night.jsonl --events process_start,process_exit
+  ntwatch record night.parquet --events process_start,process_exit
+
+  # Programs that run from a folder for downloads, with the hashes of their files
+  ntwatch record night.jsonl --where 'process.image ~ *\Downloads\*' --hash sha256
 
   # An hour of everything, in files of a quarter of an hour
-  ntwatch record all.jsonl --for 1h --rotate 15min";
+  ntwatch record all.parquet --for 1h --rotate 15min";
 
 /// Of `show`.
 pub(super) const SHOW: &str = "\
 Examples:
   # As `ntwatch watch` would have shown it
-  ntwatch show night.jsonl
+  ntwatch show night.parquet
 
   # What ran with high integrity, and from where
-  ntwatch show night.jsonl --where 'process.integrity == high' --fields time,process.image
+  ntwatch show night.parquet --where 'process.integrity == high' --fields time,process.image
 
   # The parts of a recording as one, as Sysmon would have told it
-  ntwatch show all-000001.jsonl all-000002.jsonl --format sysmon
+  ntwatch show all-000001.parquet all-000002.parquet --format sysmon
 
   # Three facts of the first hundred processes
   ntwatch show night.jsonl --fields time,process.image,process.user --count 100";

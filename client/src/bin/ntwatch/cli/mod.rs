@@ -2,6 +2,7 @@
 
 mod condition;
 mod examples;
+pub(crate) mod exit;
 mod output;
 mod protect;
 mod recording;
@@ -19,7 +20,7 @@ use ntwatch_client::{DEFAULT_DEVICE, Way};
 
 /// Shows, live and without losing count, what every process on a Windows machine does.
 #[derive(Debug, Parser)]
-#[command(name = "ntwatch", version, after_long_help = examples::NTWATCH)]
+#[command(name = "ntwatch", version, after_long_help = examples::ntwatch())]
 pub(crate) struct Cli {
     /// The driver's device; `unix:PATH` is a machine of the lab.
     #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_DEVICE)]
