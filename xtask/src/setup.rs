@@ -33,6 +33,11 @@ const TEST_TOOLS: &[([&str; 2], &str, &str)] = &[
         "groff-base",
         "groff, which sets the pages of the manual",
     ),
+    (
+        ["script", "--version"],
+        "bsdutils",
+        "script, which keeps what a terminal is sent",
+    ),
     (["tmux", "-V"], "tmux", "tmux, which plays terminals"),
 ];
 
