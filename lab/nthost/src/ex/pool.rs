@@ -372,6 +372,14 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "24 bytes of pool tagged 'Ntw1' at")]
+    fn a_block_is_freed_with_its_own_tag() {
+        let pool = Pool::default();
+        let block = pool.allocate(24, 16, u32::from_le_bytes(*b"Ntw1"), 0);
+        pool.free(block, u32::from_le_bytes(*b"Ntw2"));
+    }
+
+    #[test]
     #[should_panic(expected = "was it freed before?")]
     fn a_second_free_is_caught() {
         let pool = Pool::default();

@@ -92,3 +92,24 @@ unsafe extern "win64" fn ExWaitForRundownProtectionRelease(rundown: *mut usize) 
     // SAFETY: the driver passes an initialised reference.
     unsafe { Rundown::at(rundown) }.wait();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "released by more than acquired it")]
+    fn a_use_ends_once() {
+        let rundown = Rundown::default();
+        drop(rundown.enter());
+        rundown.release();
+    }
+
+    #[test]
+    #[should_panic(expected = "released by more than acquired it")]
+    fn a_use_that_never_began_does_not_end_after_rundown() {
+        let rundown = Rundown::default();
+        rundown.wait();
+        rundown.release();
+    }
+}

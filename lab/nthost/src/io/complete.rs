@@ -65,3 +65,64 @@ pub(super) fn complete(irp: *mut IRP) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::buffers::Buffers;
+    use crate::io::packet::{Packet, PacketInfo};
+    use crate::verify::boundary::import;
+    use crate::verify::death;
+    use crate::{Config, Kernel, LeakReport};
+    use std::mem::transmute;
+    use windows_sys::Wdk::Foundation::IO_STACK_LOCATION;
+    use windows_sys::Wdk::System::SystemServices::IRP_MJ_DEVICE_CONTROL;
+
+    /// A request that a driver of the current machine has to complete.
+    fn sent() -> Arc<Packet> {
+        let info = PacketInfo {
+            major: IRP_MJ_DEVICE_CONTROL,
+            control_code: 0x22_2000,
+            process_id: 8,
+            is_32_bit: false,
+        };
+        let (location, buffers) = (IO_STACK_LOCATION::default(), Buffers::default());
+        let packet = Packet::new(info, None, location, buffers, None);
+        Current::with(|current| {
+            let mut packets = current.kernel.io.packets.lock().unwrap();
+            packets.insert(packet.irp() as usize, Arc::clone(&packet));
+        });
+        packet
+    }
+
+    #[test]
+    fn a_request_is_completed_once() {
+        let printed = death::of(|| {
+            type Complete = unsafe extern "win64" fn(*mut IRP, i8);
+            // SAFETY: the function's type.
+            let complete = unsafe { transmute::<usize, Complete>(import("IofCompleteRequest")) };
+            let packet = sent();
+            for _ in 0..2 {
+                // SAFETY: a request that lives; the second time this is the breach.
+                unsafe { complete(packet.irp(), 0) };
+            }
+        });
+        for text in ["MULTIPLE_IRP_COMPLETE_REQUESTS", "was it completed before?"] {
+            assert!(printed.contains(text), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_not_completed_is_left_behind_with_who_made_it() {
+        let kernel = Kernel::boot(Config::default());
+        let packet = kernel.enter(&kernel.ps.system, sent);
+        let named = "request IRP_MJ_DEVICE_CONTROL 0x222000 of pid 8, never completed";
+        let leaks = LeakReport::of(&kernel).to_string();
+        assert!(leaks.contains(named), "{leaks}");
+        kernel.enter(&kernel.ps.system, || complete(packet.irp()));
+        assert_eq!(
+            LeakReport::of(&kernel).to_string(),
+            "nothing was left behind"
+        );
+    }
+}

@@ -50,6 +50,7 @@ fn breach(call: &Call<'_>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ex::pool::POOL_FLAG_PAGED;
     use crate::verify::boundary::import;
     use crate::verify::death;
     use std::mem::transmute;
@@ -58,15 +59,31 @@ mod tests {
     type AllocateWithTag = unsafe extern "win64" fn(i32, usize, u32) -> usize;
     type Acquire = unsafe extern "win64" fn(*mut isize, u32);
 
+    fn allocate(flags: u64, size: usize, tag: u32) {
+        // SAFETY: the function's type.
+        let allocate = unsafe { transmute::<usize, Allocate>(import("ExAllocatePool2")) };
+        // SAFETY: whatever is asked for, it is refused or given.
+        unsafe { allocate(flags, size, tag) };
+    }
+
     #[test]
     fn pool_that_can_be_executed_is_a_breach() {
-        let printed = death::of(|| {
-            // SAFETY: the function's type.
-            let allocate = unsafe { transmute::<usize, Allocate>(import("ExAllocatePool2")) };
-            // SAFETY: whatever is asked for, it is refused or given.
-            unsafe { allocate(POOL_FLAG_NON_PAGED_EXECUTE, 8, 1) };
-        });
+        let printed = death::of(|| allocate(POOL_FLAG_NON_PAGED_EXECUTE, 8, 1));
         assert!(printed.contains("writable and executable"), "{printed}");
+    }
+
+    #[test]
+    fn pool_without_a_tag_is_a_breach() {
+        let printed = death::of(|| allocate(POOL_FLAG_PAGED, 8, 0));
+        let named = "ExAllocatePool2 is given no tag";
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn pool_of_no_bytes_is_a_breach() {
+        let printed = death::of(|| allocate(POOL_FLAG_PAGED, 0, 1));
+        let named = "ExAllocatePool2 is asked for no bytes";
+        assert!(printed.contains(named), "{printed}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) fn address(export: &Export) -> usize {
 
 /// What a driver's import of the function `name` leads to.
 #[cfg(test)]
-pub(super) fn import(name: &str) -> usize {
+pub(crate) fn import(name: &str) -> usize {
     address(exports::find(name).expect("it is exported"))
 }
 
