@@ -1,5 +1,6 @@
 //! The end of a machine that found itself damaged.
 
+use super::wdf_violation::{self, WDF_VIOLATION};
 use crate::exports::exports;
 use crate::verify::Whereabouts;
 
@@ -52,8 +53,24 @@ extern "win64" fn KeBugCheck(code: u32) {
 
 /// Any IRQL.
 extern "win64" fn KeBugCheckEx(code: u32, p1: usize, p2: usize, p3: usize, p4: usize) {
+    let why = match code {
+        WDF_VIOLATION => violation(p1, p2),
+        _ => String::new(),
+    };
     panic!(
-        "the driver stopped the machine: bug check {code:#x} ({p1:#x}, {p2:#x}, {p3:#x}, {p4:#x}){}",
+        "the driver stopped the machine: bug check {code:#x} ({p1:#x}, {p2:#x}, {p3:#x}, {p4:#x}){why}{}",
         whereabouts()
     );
+}
+
+/// Which rule of the framework's was broken, and the pages that have it. If drivers are verified,
+/// one is that of the function that was called.
+fn violation(code: usize, detail: usize) -> String {
+    let rule =
+        wdf_violation::rule(code, detail).map_or_else(String::new, |rule| format!(": {rule}"));
+    let page = "\"Bug Check 0x10D: WDF_VIOLATION\"";
+    match Whereabouts::in_framework() {
+        Some(function) => format!(" WDF_VIOLATION{rule} (pages \"{function}\" and {page})"),
+        None => format!(" WDF_VIOLATION{rule} (page {page})"),
+    }
 }

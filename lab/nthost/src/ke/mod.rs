@@ -8,6 +8,7 @@ mod event_object;
 mod futex;
 pub(crate) mod irql;
 pub(crate) mod spin_lock;
+mod wdf_violation;
 
 pub(crate) use bug_check::bug_check;
 pub use clock::Clock;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
+use super::framework;
 use super::stack::{self, Context, Stack, word_on_stack};
 use crate::Current;
 use crate::exports::Export;
@@ -89,16 +90,22 @@ impl Call<'_> {
 
     /// Makes it the thread's last, for [`Whereabouts`].
     pub(super) fn remember(&self) {
-        LAST.set(Some(Whereabouts {
+        let here = Some(Whereabouts {
             function: Some(self.export.name),
             context: self.context(),
-        }));
+        });
+        LAST.set(here);
+        if framework::is_of(self.export) {
+            LAST_OF_FRAMEWORK.set(here);
+        }
     }
 }
 
 thread_local! {
     /// Where this host thread was last seen in a driver.
     static LAST: Cell<Option<Whereabouts>> = const { Cell::new(None) };
+    /// The same, of calls to the framework, which calls the kernel itself.
+    static LAST_OF_FRAMEWORK: Cell<Option<Whereabouts>> = const { Cell::new(None) };
 }
 
 /// Where a thread is, or was when it called the kernel, in a driver.
@@ -114,16 +121,27 @@ impl Whereabouts {
     /// to the kernel if that has not returned, or where it was interrupted.
     pub(crate) fn now() -> Option<Whereabouts> {
         let verifies = Current::exists() && Current::with(|now| now.kernel.verifier.is_some());
-        let last = LAST.get().filter(|_| verifies)?;
+        LAST.get().filter(|last| verifies && last.is_there())
+    }
+
+    /// The function of the framework's that this thread is in, as far as [`Self::now`] can tell.
+    pub(crate) fn in_framework() -> Option<&'static str> {
+        Whereabouts::now()?;
+        let last = LAST_OF_FRAMEWORK.get().filter(Whereabouts::is_there)?;
+        last.function
+    }
+
+    /// Whether the thread is still there.
+    fn is_there(&self) -> bool {
         let Context {
             instruction,
             registers,
             is_calling,
-        } = last.context;
+        } = self.context;
         // N.B. who returned has left the address where it was, until the place is used anew. The
         // thread is then either above it or has written there.
         let return_address = || word_on_stack(registers[RSP] as usize - size_of::<usize>());
-        (!is_calling || return_address() == Some(instruction)).then_some(last)
+        !is_calling || return_address() == Some(instruction)
     }
 
     /// Notes where this thread was interrupted, if that was in a driver.

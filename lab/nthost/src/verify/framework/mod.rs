@@ -15,6 +15,7 @@ use crate::ob::ObjectRef;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::{offset_of, transmute};
+use std::ptr;
 use std::sync::{LazyLock, RwLock};
 use windows_sys::Wdk::Foundation::DRIVER_OBJECT;
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_INVALID_PARAMETER, UNICODE_STRING};
@@ -22,6 +23,13 @@ use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_INVALID_PARAMETER, UNICODE
 /// Every function, in the order of the framework's table.
 pub(super) fn functions() -> impl Iterator<Item = &'static Export> {
     functions::FUNCTIONS.iter()
+}
+
+/// Whether it is one of these.
+pub(super) fn is_of(export: &Export) -> bool {
+    functions::FUNCTIONS
+        .as_ptr_range()
+        .contains(&ptr::from_ref(export))
 }
 
 /// The address of what a driver's import of `symbol` from the framework is bound to in its place.
@@ -171,7 +179,17 @@ mod tests {
         extern "win64" fn sum(globals: usize, argument: usize) -> usize {
             globals + argument
         }
-        let table = vec![sum as *const () as usize; stubs().len()].leak();
+        call_of(sum, name, globals, argument)
+    }
+
+    /// As [`call`], of a framework all of whose functions are `function`.
+    fn call_of(
+        function: extern "win64" fn(usize, usize) -> usize,
+        name: &str,
+        globals: usize,
+        argument: usize,
+    ) -> usize {
+        let table = vec![function as *const () as usize; stubs().len()].leak();
         let bound = Bound {
             table: table.as_ptr().addr(),
             unbind: 0,
@@ -201,6 +219,25 @@ mod tests {
             call("WdfWorkItemFlush", 0x1000, 7);
         });
         let named = "WdfWorkItemFlush is called at IRQL 2";
+        assert!(printed.contains(named), "{printed}");
+    }
+
+    #[test]
+    fn a_breach_that_the_framework_sees_is_said_in_words_with_its_pages() {
+        extern "win64" fn completed_before(_: usize, _: usize) -> usize {
+            type BugCheck = unsafe extern "win64" fn(u32, usize, usize, usize, usize);
+            let function = boundary::import("KeBugCheckEx");
+            // SAFETY: the function's type.
+            let bug_check = unsafe { transmute::<usize, BugCheck>(function) };
+            // SAFETY: any numbers may be passed.
+            unsafe { bug_check(0x10d, 6, 2, 0, 0) };
+            0
+        }
+        let printed = death::of(|| {
+            call_of(completed_before, "WdfRequestComplete", 0x1000, 7);
+        });
+        let named = "WDF_VIOLATION: a request is used that was completed before \
+                     (pages \"WdfRequestComplete\" and \"Bug Check 0x10D: WDF_VIOLATION\")";
         assert!(printed.contains(named), "{printed}");
     }
 
