@@ -15,6 +15,7 @@ use crate::{
     programs::Tests,
     setup,
     verify::{self, Depth},
+    windows, wine,
 };
 
 /// The crates that do not need the lab.
@@ -32,6 +33,9 @@ const LAB: &[&str] = &["nthost", "ntwatch-lab-figures", "ntwatch-lab-link"];
 /// Crates of the lab that are not default members: one is built for Windows, too; one holds the kit
 /// and the images to what Microsoft says and needs both, and one builds upon that.
 const APART: &[&str] = &["wdfldr", "ntwatch-wdk-check", "ntwatch-lab-coverage"];
+
+/// What runs the programs for Windows on Wine.
+pub(crate) const WINE: &[&str] = &["ntwatch-wine-check"];
 
 const BENCHES: &str = "ntwatch-benches";
 const TESTS: &str = "ntwatch-tests";
@@ -55,6 +59,7 @@ pub(crate) fn test() -> Result<()> {
         bail!("{}", failed.join("\n"));
     }
     judge::run(&[])?;
+    wine::run()?;
     verify::run(&lab, &tests, Depth::Short)
 }
 
@@ -97,12 +102,14 @@ pub(crate) fn clippy() -> Result<()> {
         return run(host.args(["-p", pe::DRIVER]).args(STRICT));
     }
     pe::clippy()?;
+    windows::clippy()?;
     let lab = Lab::build()?;
     run(lab.cargo("clippy").arg("--all-targets").args(STRICT))?;
     run(lab
         .cargo("clippy")
         .arg("--all-targets")
         .args(packages(APART))
+        .args(packages(WINE))
         .args(STRICT))?;
     library(&STRICT)?;
     let mut wdk_build = cargo();
@@ -189,6 +196,6 @@ pub(crate) fn bench() -> Result<()> {
     run(Lab::build()?.cargo("bench").args(["-p", BENCHES]))
 }
 
-fn packages<'a>(names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+pub(crate) fn packages<'a>(names: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     names.iter().flat_map(|name| ["-p", name])
 }

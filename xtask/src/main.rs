@@ -22,6 +22,8 @@ mod setup;
 mod toolchain;
 mod tree;
 mod verify;
+mod windows;
+mod wine;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,7 @@ Usage: cargo xtask COMMAND
   reproducible      build the images again, elsewhere: they must be the same
   miri              run the tests of the rings in Miri
   emulate           run the driver in an emulator that is not the lab's
+  wine              run the programs for Windows on Wine, a Win32 that nobody here wrote
   judge [NAME...]   have others' tools read what the client writes; `spark` only by name
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -70,6 +73,7 @@ enum Task {
     Bench,
     Miri,
     Emulate,
+    Wine,
     Judge(Vec<String>),
     Reproducible,
     Mutants(mutants::Options),
@@ -114,6 +118,7 @@ fn parse() -> Result<Task> {
             "bench" => Task::Bench,
             "miri" => Task::Miri,
             "emulate" => Task::Emulate,
+            "wine" => Task::Wine,
             "judge" => Task::Judge(Vec::new()),
             "reproducible" => Task::Reproducible,
             "mutants" => Task::Mutants(mutants::Options::default()),
@@ -170,6 +175,7 @@ fn run(task: Task) -> Result<String> {
         Task::Bench => check::bench()?,
         Task::Miri => miri::run()?,
         Task::Emulate => emulate::run()?,
+        Task::Wine => wine::run()?,
         Task::Judge(names) => judge::run(&names)?,
         Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,

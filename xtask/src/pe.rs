@@ -62,7 +62,7 @@ pub(crate) fn clippy() -> Result<()> {
 
 /// A cargo command for the images.
 fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
-    let mut cargo = toolchain.rust.cargo(subcommand);
+    let mut cargo = toolchain.rust.cargo(subcommand, "core,alloc");
     cargo
         .args(["--release", "--target", TARGET, "--target-dir"])
         .arg(lab().join("pe"));

@@ -4,14 +4,12 @@ use std::{fs, process::Command};
 
 use anyhow::{Result, bail};
 
-use crate::{
-    command::{output, run},
-    toolchain::TARGET,
-};
+use crate::command::{output, run};
 
 /// The tools that were not found.
 pub(crate) struct Missing {
-    pub(crate) rust: bool,
+    /// The target that there is no Rust for.
+    pub(crate) rust: Option<&'static str>,
     pub(crate) lld: bool,
     pub(crate) clang: bool,
 }
@@ -46,8 +44,13 @@ pub(crate) fn test_tools() -> Result<()> {
     let is_missing =
         |[program, version]: [&str; 2]| output(Command::new(program).arg(version)).is_err();
     let missing = TEST_TOOLS.iter().filter(|tool| is_missing(tool.0));
+    packages(missing.map(|(_, package, reason)| (*package, *reason)))
+}
+
+/// Installs packages, each with what it is for, or fails with the commands that do.
+pub(crate) fn packages<'a>(missing: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let (packages, reasons): (Vec<_>, Vec<_>) = missing
-        .map(|(_, package, reason)| (*package, (*reason).to_owned()))
+        .map(|(package, reason)| (package, reason.to_owned()))
         .unzip();
     if packages.is_empty() {
         return Ok(());
@@ -108,12 +111,12 @@ fn plan(missing: &Missing, system: System) -> (Vec<String>, Vec<Vec<&'static str
         packages.push("lld-19");
         reasons.push("lld, which links for Windows".to_owned());
     }
-    if missing.rust {
-        reasons.push(format!("Rust's core and alloc for {TARGET}"));
+    if let Some(target) = missing.rust {
+        reasons.push(format!("Rust's libraries for {target}"));
         if system == System::Debian {
             packages.extend(DEBIAN_RUST);
         } else {
-            commands.push(vec!["rustup", "target", "add", TARGET]);
+            commands.push(vec!["rustup", "target", "add", target]);
         }
     }
     if !packages.is_empty() {
@@ -157,9 +160,10 @@ fn is_root() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toolchain::TARGET;
 
     const EVERYTHING: Missing = Missing {
-        rust: true,
+        rust: Some(TARGET),
         lld: true,
         clang: true,
     };
@@ -185,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_there_is_not_installed_again() {
         let missing = Missing {
-            rust: false,
+            rust: None,
             lld: false,
             clang: true,
         };

@@ -37,11 +37,11 @@ pub(crate) fn toolchain() -> Result<Toolchain> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!("the lab runs the driver's x64 code natively and needs Linux on x86-64");
     }
-    let (rust, lld, clang) = match (rust(), lld(), clang()) {
+    let (rust, lld, clang) = match (rust(TARGET), lld(), clang()) {
         (Some(rust), Some(lld), Some(clang)) => (rust, lld, clang),
         (rust, lld, clang) => {
             setup::install(&setup::Missing {
-                rust: rust.is_none(),
+                rust: rust.is_none().then_some(TARGET),
                 lld: lld.is_none(),
                 clang: clang.is_none(),
             })?;
@@ -53,15 +53,32 @@ pub(crate) fn toolchain() -> Result<Toolchain> {
 
 fn find_again() -> Result<(Rust, PathBuf, PathBuf)> {
     Ok((
-        rust().with_context(|| format!("there is still no Rust for {TARGET}"))?,
+        find_rust_again(TARGET)?,
         lld().context("there is still no linker: neither rust-lld nor lld-link-19")?,
         clang().context("there is still no clang")?,
     ))
 }
 
-fn rust() -> Option<Rust> {
+/// Finds what compiles for `target` alone, or installs it where that is possible.
+pub(crate) fn rust_for(target: &'static str) -> Result<Rust> {
+    if let Some(rust) = rust(target) {
+        return Ok(rust);
+    }
+    setup::install(&setup::Missing {
+        rust: Some(target),
+        lld: false,
+        clang: false,
+    })?;
+    find_rust_again(target)
+}
+
+fn find_rust_again(target: &str) -> Result<Rust> {
+    rust(target).with_context(|| format!("there is still no Rust for {target}"))
+}
+
+fn rust(target: &str) -> Option<Rust> {
     let mut print = Command::new("rustc");
-    let directory = output(print.args(["--print", "target-libdir", "--target", TARGET])).ok()?;
+    let directory = output(print.args(["--print", "target-libdir", "--target", target])).ok()?;
     if Path::new(directory.trim()).is_dir() {
         return Some(Rust::Rustup);
     }
@@ -78,9 +95,9 @@ impl Rust {
     const CLIPPY: &str = "/usr/bin/cargo-clippy";
     const SOURCE: &str = "/usr/lib/rustlib/src/rust/library/Cargo.toml";
 
-    /// A cargo command for the target. The environment of the cargo around this task, and settings
-    /// for host builds, do not reach it.
-    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+    /// A cargo command for another target, which needs these crates of Rust's. The environment of the
+    /// cargo around this task, and settings for host builds, do not reach it.
+    pub(crate) fn cargo(&self, subcommand: &str, libraries: &str) -> Command {
         let mut command = match self {
             Self::Rustup => cargo(),
             Self::Debian => {
@@ -100,7 +117,7 @@ impl Rust {
             command.env_remove(name);
         }
         if matches!(self, Self::Debian) {
-            command.arg("-Zbuild-std=core,alloc");
+            command.arg(format!("-Zbuild-std={libraries}"));
         }
         // For -Zlockfile-path and -Zbuild-std.
         command.env("RUSTC_BOOTSTRAP", "1");

@@ -1,0 +1,103 @@
+//! Programs for Windows, run on Wine as a user of a shell there would.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::{env, fs};
+
+/// The Wine that `cargo xtask wine` has set up.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Wine {
+    /// What runs a program for Windows.
+    wine: PathBuf,
+    /// What it takes from the environment.
+    environment: BTreeMap<String, String>,
+    /// Where its drive C: lies here.
+    drive: PathBuf,
+    /// `ntwatch.exe`, by its path there.
+    exe: String,
+    /// `ntwatch` for Linux, of the same sources.
+    pub ntwatch: PathBuf,
+}
+
+impl Wine {
+    /// The one that `NTWATCH_WINE` names.
+    ///
+    /// # Panics
+    /// When there is none: these tests run the program for Windows or fail.
+    #[must_use]
+    pub fn get() -> Self {
+        let paths = env::var_os("NTWATCH_WINE")
+            .expect("NTWATCH_WINE is not set: run these tests with `cargo xtask wine`");
+        let json = fs::read_to_string(&paths).unwrap_or_else(|e| panic!("{paths:?}: {e}"));
+        serde_json::from_str(&json).unwrap_or_else(|e| panic!("{paths:?}: {e}"))
+    }
+
+    /// `ntwatch.exe` with these words.
+    #[must_use]
+    pub fn ntwatch(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.wine);
+        command.envs(&self.environment).env_remove("DISPLAY");
+        command.arg(&self.exe).args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// What comes of it.
+    ///
+    /// # Panics
+    /// When Wine cannot be started.
+    #[must_use]
+    pub fn run(&self, words: &[&str]) -> Output {
+        self.ntwatch(words).output().expect("Wine starts")
+    }
+
+    /// A new folder on drive C:, which is gone in the end.
+    ///
+    /// # Panics
+    /// When it cannot be made, as one of this name is there.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> Folder {
+        let here = self.drive.join(name);
+        fs::create_dir(&here).unwrap_or_else(|e| panic!("{}: {e}", here.display()));
+        let there = format!(r"C:\{name}");
+        Folder { here, there }
+    }
+}
+
+/// A folder that both systems see.
+#[derive(Debug)]
+pub struct Folder {
+    here: PathBuf,
+    there: String,
+}
+
+impl Folder {
+    /// Its path on Linux.
+    #[must_use]
+    pub fn here(&self) -> &Path {
+        &self.here
+    }
+
+    /// The path of a file in it on Wine.
+    #[must_use]
+    pub fn there(&self, file: &str) -> String {
+        format!(r"{}\{file}", self.there)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The whole drive is made anew for the next run.
+        let _ = fs::remove_dir_all(&self.here);
+    }
+}
+
+/// Text as a program wrote it.
+///
+/// # Panics
+/// When it is no UTF-8.
+#[must_use]
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the client writes UTF-8")
+}

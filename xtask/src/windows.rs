@@ -1,0 +1,65 @@
+//! Builds the programs of user mode for Windows, on Linux: with GNU's linker, where on Windows it is
+//! Microsoft's.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::Result;
+
+use crate::{
+    command, pe, setup,
+    toolchain::{in_path, rust_for},
+};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const LINKER: &str = "x86_64-w64-mingw32-gcc";
+
+/// A library that Wine lacks.
+const PRNG: &str = "bcryptprimitives";
+/// What there is to build, together: alone, each has crates of its own with other features.
+const ALL: [&str; 7] = [
+    "-p",
+    "ntwatch-client",
+    "--bin",
+    "ntwatch",
+    "-p",
+    PRNG,
+    "--lib",
+];
+
+/// What a build left behind.
+pub(crate) struct Programs {
+    pub(crate) client: PathBuf,
+    /// Has to lie beside it on Wine.
+    pub(crate) prng: PathBuf,
+}
+
+/// Builds them, in release.
+pub(crate) fn build() -> Result<Programs> {
+    let built = command::build(cargo("build")?.args(ALL))?;
+    Ok(Programs {
+        client: built.executable("ntwatch")?,
+        prng: built.dynamic_library(PRNG)?,
+    })
+}
+
+/// Lints them.
+pub(crate) fn clippy() -> Result<()> {
+    command::run(cargo("clippy")?.args(ALL).args(["--", "--deny=warnings"]))
+}
+
+fn cargo(subcommand: &str) -> Result<Command> {
+    let missing = in_path(LINKER).is_none();
+    setup::packages(
+        missing
+            .then_some((
+                "gcc-mingw-w64-x86-64",
+                "GNU's C compiler for Windows, which links programs, and compiles zstd",
+            ))
+            .into_iter(),
+    )?;
+    let mut cargo = rust_for(TARGET)?.cargo(subcommand, "std,panic_abort");
+    cargo.args(["--release", "--target", TARGET, "--target-dir"]);
+    cargo.arg(pe::lab().join("windows"));
+    cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER);
+    Ok(cargo)
+}

@@ -1,0 +1,188 @@
+//! Runs the programs for Windows on Wine, a Win32 that nobody here wrote.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::{
+    build,
+    check::{WINE as CHECKS, packages},
+    command::{cargo, output, run as run_command},
+    pe, setup,
+    toolchain::in_path,
+    windows,
+};
+
+/// Where Debian's package has its programs, which are in nobody's path.
+const DEBIAN: &str = "/usr/lib/wine";
+
+/// The oldest Windows that ntwatch is for.
+const REPORT_WINDOWS_10: [&str; 8] = [
+    "reg",
+    "add",
+    r"HKCU\Software\Wine",
+    "/v",
+    "Version",
+    "/d",
+    "win10",
+    "/f",
+];
+
+/// Where the program lies on drive C:.
+const FOLDER: &str = "ntwatch";
+
+/// Builds them, and has them run on a Wine whose drive is new.
+pub(crate) fn run() -> Result<()> {
+    if cfg!(windows) {
+        bail!("Wine is for Linux");
+    }
+    let programs = windows::build()?;
+    let artifacts = build::all()?;
+    let wine = Wine::begin()?;
+    let folder = wine.drive().join(FOLDER);
+    fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+    for file in [&programs.client, &programs.prng] {
+        let to = folder.join(file.file_name().context("a program is a file")?);
+        fs::copy(file, &to).with_context(|| to.display().to_string())?;
+    }
+    let paths = pe::lab().join("wine.json");
+    let environment = wine.environment().into_iter();
+    let environment = environment.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
+    let described = json!({
+        "wine": wine.tools.wine,
+        "environment": environment.collect::<BTreeMap<_, _>>(),
+        "drive": wine.drive(),
+        "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
+        "ntwatch": artifacts.path("ntwatch")?,
+    });
+    fs::write(&paths, described.to_string()).with_context(|| paths.display().to_string())?;
+    let mut checks = cargo();
+    checks.args(["test", "--quiet"]).args(packages(CHECKS));
+    run_command(checks.env("NTWATCH_WINE", &paths))
+}
+
+/// Its programs.
+struct Tools {
+    wine: PathBuf,
+    server: PathBuf,
+}
+
+impl Tools {
+    fn find_or_install() -> Result<Self> {
+        if let Some(tools) = Self::find() {
+            return Ok(tools);
+        }
+        let reason = "Wine, on which programs for Windows run";
+        setup::packages([("wine64", reason)].into_iter())?;
+        Self::find().context("there is still no wine64")
+    }
+
+    fn find() -> Option<Self> {
+        let find = |name: &str| {
+            let debian = Path::new(DEBIAN).join(name);
+            in_path(name).or_else(|| debian.exists().then_some(debian))
+        };
+        let (wine, server) = find("wine64").zip(find("wineserver64"))?;
+        Some(Self { wine, server })
+    }
+}
+
+/// A Wine that serves until this is dropped.
+struct Wine {
+    tools: Tools,
+    prefix: PathBuf,
+}
+
+impl Wine {
+    /// One whose drive and registry are new: they are made once, and copied.
+    fn begin() -> Result<Self> {
+        let room = pe::lab().join("wine");
+        let [pristine, making, prefix] =
+            ["pristine", "making", "prefix"].map(|name| room.join(name));
+        if !pristine.exists() {
+            remove(&making)?;
+            fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
+            let wine = Self::serve(Tools::find_or_install()?, making.clone())?;
+            wine.run(&["wineboot", "--init"])?;
+            wine.run(&REPORT_WINDOWS_10)?;
+            drop(wine);
+            fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())?;
+        }
+        let tools = Tools::find_or_install()?;
+        remove(&prefix)?;
+        let mut copy = Command::new("cp");
+        copy.args(["--archive", "--reflink=auto"]);
+        output(copy.arg(&pristine).arg(&prefix))?;
+        Self::serve(tools, prefix)
+    }
+
+    /// N.B. Services stop with the last program, unless the server is told to stay. It goes by itself
+    /// when nobody is left to end it.
+    fn serve(tools: Tools, prefix: PathBuf) -> Result<Self> {
+        let wine = Self { tools, prefix };
+        output(wine.server().arg("--persistent=30"))?;
+        Ok(wine)
+    }
+
+    /// Runs a program of Wine's own.
+    fn run(&self, words: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.tools.wine);
+        command.envs(self.environment()).env_remove("DISPLAY");
+        let done = command.args(words).output().context("cannot start Wine")?;
+        if !done.status.success() {
+            // Else what it says is of no use to anybody.
+            let errors = String::from_utf8_lossy(&done.stderr);
+            bail!("{} failed on Wine: {errors}", words.join(" "));
+        }
+        Ok(())
+    }
+
+    fn server(&self) -> Command {
+        let mut command = Command::new(&self.tools.server);
+        command.envs(self.environment());
+        command
+    }
+
+    /// What its programs find it by; quiet, and without what they would download.
+    fn environment(&self) -> BTreeMap<&str, OsString> {
+        BTreeMap::from([
+            ("WINEPREFIX", self.prefix.clone().into()),
+            ("WINESERVER", self.tools.server.clone().into()),
+            ("WINEARCH", "win64".into()),
+            ("WINEDEBUG", "-all".into()),
+            ("WINEDLLOVERRIDES", "mscoree=;mshtml=".into()),
+        ])
+    }
+
+    /// Where its drive C: lies.
+    fn drive(&self) -> PathBuf {
+        self.prefix.join("drive_c")
+    }
+}
+
+impl Drop for Wine {
+    fn drop(&mut self) {
+        // Whatever still runs in this prefix, and nothing else. An error means that nothing did.
+        for how in ["--kill", "--wait"] {
+            let _ = self.server().arg(how).status();
+        }
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| folder.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
