@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use ntwatch_engine::session::Output;
 use wdk_sys::{
-    _MODE, _WDF_REQUEST_TYPE, KPROCESSOR_MODE, NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
-    WDF_REQUEST_PARAMETERS, WDFREQUEST, WDFREQUEST__,
+    _MODE, _WDF_REQUEST_TYPE, KPROCESSOR_MODE, NTSTATUS, STATUS_BUFFER_TOO_SMALL,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, WDF_REQUEST_PARAMETERS, WDFREQUEST, WDFREQUEST__,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -145,7 +145,10 @@ impl Request {
                 &raw mut length,
             )
         })
-        .map_err(|_| STATUS_INVALID_PARAMETER)?;
+        .map_err(|status| match status {
+            STATUS_BUFFER_TOO_SMALL => STATUS_INVALID_PARAMETER,
+            status => status,
+        })?;
         // SAFETY: buffered: a copy in system memory that nobody else has, until completion.
         Ok(unsafe { core::slice::from_raw_parts(buffer.cast(), length) })
     }

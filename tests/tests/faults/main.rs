@@ -2,6 +2,8 @@
 //! without, keeps its account, and leaves nothing behind.
 
 mod load;
+mod once;
+mod removal;
 mod session;
 mod stack;
 mod storm;

@@ -1,47 +1,15 @@
 //! The verifier says by whom in the driver a thing was done.
 
+use crate::once::Once;
 use nthost::Current;
 use nthost::io::Stop;
 use nthost::ke::DISPATCH_LEVEL;
-use nthost::verify::{Call, Decision, Watch};
+use nthost::verify::Decision;
 use ntwatch_tests::lab::Lab;
 use ntwatch_tests::machine::load;
 use ntwatch_tests::verify::{add, boot};
 use std::env;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Decides about the first call of a function that a certain function leads to.
-struct Once {
-    function: &'static str,
-    from: &'static str,
-    decide: fn() -> Decision,
-    is_over: AtomicBool,
-}
-
-impl Once {
-    fn new(function: &'static str, from: &'static str, decide: fn() -> Decision) -> Arc<Self> {
-        Arc::new(Self {
-            function,
-            from,
-            decide,
-            is_over: AtomicBool::new(false),
-        })
-    }
-}
-
-impl Watch for Once {
-    fn enter(&self, call: &Call<'_>) -> Decision {
-        let is_it = call.export.name == self.function
-            && call.stack().to_string().contains(self.from)
-            && !self.is_over.swap(true, Ordering::Relaxed);
-        match is_it {
-            true => (self.decide)(),
-            false => Decision::Call,
-        }
-    }
-}
 
 /// All of `names` are in `text`, each behind the one before.
 fn assert_in_order(text: &str, names: &[&str]) {
