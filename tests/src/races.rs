@@ -23,7 +23,8 @@ pub enum Race {
     Close,
     /// The driver takes up a read whose handle is cleaned up already.
     CleanUp,
-    /// The worker runs while a handle is closed.
+    /// The driver's worker makes a call while a handle is closed: that of the session that it works
+    /// for, or another.
     Worker,
     /// A pid is looked up while another process takes it.
     Pid,
@@ -33,7 +34,7 @@ pub enum Race {
     MapRing,
     /// A process is killed while a request of it is under way.
     Kill,
-    /// A process is killed that has its ring mapped.
+    /// The driver cleans up after a process that is killed with its ring mapped.
     KillMapped,
 }
 
@@ -112,6 +113,7 @@ pub enum Doing {
 #[derive(Debug, Default)]
 pub struct UnderWay {
     threads: [AtomicU32; Doing::ALL.len()],
+    is_mapped: AtomicBool,
     is_cleaned_up: AtomicBool,
 }
 
@@ -125,6 +127,11 @@ impl UnderWay {
     pub fn begin(self: &Arc<Self>, doing: Doing) -> Beginning {
         self.threads[doing as usize].fetch_add(1, Ordering::Relaxed);
         Beginning(Arc::clone(self), doing)
+    }
+
+    /// Its ring is mapped.
+    pub fn mapped(&self) {
+        self.is_mapped.store(true, Ordering::Relaxed);
     }
 
     /// Clean-up is over.
@@ -245,6 +252,10 @@ impl Races {
                     .for_each(&mut meet);
                 if *doing == Doing::Read && under_way.is_cleaned_up.load(Ordering::Relaxed) {
                     meet(Race::CleanUp);
+                }
+                let is_mapped = || under_way.is_mapped.load(Ordering::Relaxed);
+                if *doing == Doing::Die && is_mapped() && is_in_driver(call) {
+                    meet(Race::KillMapped);
                 }
                 self.see_look_up(None, call, &mut meet);
             }

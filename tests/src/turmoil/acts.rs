@@ -68,10 +68,7 @@ fn maps(scene: &Scene<'_>, rng: &mut Rng) {
     }
     match rng.bool() {
         true => session.close(),
-        false => {
-            scene.met().count(Race::KillMapped);
-            session.kill(process);
-        }
+        false => session.kill(process),
     }
     // The views outlive it.
     mapped.take();

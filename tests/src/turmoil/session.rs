@@ -63,7 +63,9 @@ impl Session<'_> {
             input.as_bytes(),
             size_of::<MappedRing>(),
         );
-        MappedRing::read_from_bytes(&done.output).ok()
+        let sections = MappedRing::read_from_bytes(&done.output).ok()?;
+        self.under_way.mapped();
+        Some(sections)
     }
 
     /// A read that is pended, or has ended already; unless the handle is closed.

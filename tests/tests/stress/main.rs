@@ -14,8 +14,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// As many as have to meet every race.
+/// As many as have to meet every race so often.
 const ROUNDS: u64 = 2000;
+const AT_LEAST: u64 = 20;
 /// So many machines have a round at once: their threads get in each other's way as well.
 const AT_ONCE: usize = 2;
 
@@ -90,13 +91,13 @@ impl Tally {
     }
 
     fn assert_complete(&self) {
-        let missed = Race::ALL
+        let rare = Race::ALL
             .into_iter()
-            .filter(|race| self.met[*race as usize] == 0);
-        let missed: Vec<_> = missed.map(Race::name).collect();
+            .filter(|race| self.met[*race as usize] < AT_LEAST);
+        let rare: Vec<_> = rare.map(Race::name).collect();
         assert!(
-            missed.is_empty(),
-            "never met in {} rounds: {missed:?}",
+            rare.is_empty(),
+            "met less than {AT_LEAST} times in {} rounds: {rare:?}",
             self.rounds
         );
     }
