@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 /// What any routine of the driver's may take of a kernel stack, in bytes. The check of the file,
 /// which sees every way that a call can come, allows most of them less.
-const MOST_STACK: usize = 2560;
+const MOST_STACK: usize = 2176;
 
 #[derive(Default)]
 struct Seen {

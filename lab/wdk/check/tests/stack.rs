@@ -22,8 +22,8 @@ const CALLBACK: u32 = 1024;
 /// What may take more: it runs at PASSIVE_LEVEL, the worker in a system thread that does nothing
 /// else, requests in the thread that made them; neither interrupts what is deep in the kernel.
 const DEEPER: &[(&str, u32)] = &[
-    ("ntwatch::worker::evt_work_item", 2560),
-    ("ntwatch::ioctl::evt_io_device_control", 2048),
+    ("ntwatch::worker::evt_work_item", 2176),
+    ("ntwatch::ioctl::evt_io_device_control", 1664),
 ];
 
 fn driver_depths(file: &[u8]) -> Result<BTreeMap<u32, Depth>, StackError> {
