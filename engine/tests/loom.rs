@@ -27,10 +27,12 @@ fn rule(key: u64, process: u32) -> Rule {
     }
 }
 
-/// Explores all orders with at most `preemptions` switches that nobody asked for.
+/// Explores all orders with at most `preemptions` switches that nobody asked for, and no more than
+/// `LOOM_MAX_PREEMPTIONS`.
 fn explore(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
     let mut model = Builder::new();
-    model.preemption_bound = Some(preemptions);
+    let most = model.preemption_bound.unwrap_or(preemptions);
+    model.preemption_bound = Some(preemptions.min(most));
     model.check(case);
 }
 

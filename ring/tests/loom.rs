@@ -90,10 +90,12 @@ fn leak(bytes: usize) -> &'static mut [u64] {
     Box::leak(vec![0; bytes / 8].into_boxed_slice())
 }
 
-/// Explores all orders with at most `preemptions` switches that nobody asked for.
+/// Explores all orders with at most `preemptions` switches that nobody asked for, and no more than
+/// `LOOM_MAX_PREEMPTIONS`.
 fn explore(preemptions: usize, case: impl Fn() + Sync + Send + 'static) {
     let mut model = Builder::new();
-    model.preemption_bound = Some(preemptions);
+    let most = model.preemption_bound.unwrap_or(preemptions);
+    model.preemption_bound = Some(preemptions.min(most));
     model.check(case);
 }
 

@@ -32,8 +32,8 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
-/// What has not ended by then waits for a lock of the thread that is held.
-const WAITS_FOR_IT: Duration = Duration::from_millis(100);
+/// What has not ended by then most likely waits for the thread that is held, which goes on.
+const WAITS_FOR_IT: Duration = Duration::from_millis(25);
 
 /// So many calls from one stack are moments, more are not: the driver goes through a table.
 const FROM_ONE_STACK: u32 = 4;

@@ -58,7 +58,7 @@ fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     let began = Instant::now();
     emulate::python()?;
     let orderings = command::build(loom(&workspace()).arg("--no-run"))?.tests();
-    let orderings = orderings.iter().map(TestProgram::command).collect();
+    let mut orderings: Vec<_> = orderings.iter().map(TestProgram::command).collect();
     if depth == Depth::Short {
         mutants::build()?;
     }
@@ -77,6 +77,7 @@ fn checks(lab: &Lab, tests: &Tests, depth: Depth) -> Result<Vec<Check>> {
     match depth {
         Depth::Short => {
             bugs.arg("--short");
+            with(&mut orderings, |test| test.env("LOOM_MAX_PREEMPTIONS", "2"));
         }
         Depth::Whole => {
             with(&mut races, |test| test.env("NTWATCH_STRESS_MINUTES", "1"));
