@@ -6,7 +6,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -49,7 +49,7 @@ pub(crate) fn run() -> Result<()> {
     let wine = Wine::begin()?;
     let folder = wine.drive().join(FOLDER);
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-    for file in [&programs.client, &programs.prng] {
+    for file in [&programs.client, &programs.prng, artifacts.path("driver")?] {
         let to = folder.join(file.file_name().context("a program is a file")?);
         fs::copy(file, &to).with_context(|| to.display().to_string())?;
     }
@@ -62,6 +62,7 @@ pub(crate) fn run() -> Result<()> {
         "drive": wine.drive(),
         "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
         "ntwatch": artifacts.path("ntwatch")?,
+        "driver": artifacts.path("driver")?,
     });
     fs::write(&paths, described.to_string()).with_context(|| paths.display().to_string())?;
     let mut checks = cargo();
@@ -121,7 +122,10 @@ impl Wine {
         let mut copy = Command::new("cp");
         copy.args(["--archive", "--reflink=auto"]);
         output(copy.arg(&pristine).arg(&prefix))?;
-        Self::serve(tools, prefix)
+        let wine = Self::serve(tools, prefix)?;
+        // N.B. what Wine starts beside the first program stays, and holds that one's output open.
+        wine.run(&["cmd", "/c", "exit"])?;
+        Ok(wine)
     }
 
     /// N.B. Services stop with the last program, unless the server is told to stay. It goes by itself
@@ -132,17 +136,14 @@ impl Wine {
         Ok(wine)
     }
 
-    /// Runs a program of Wine's own.
+    /// Runs a program of Wine's own, of which nothing is heard but whether it failed.
     fn run(&self, words: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.tools.wine);
         command.envs(self.environment()).env_remove("DISPLAY");
-        let done = command.args(words).output().context("cannot start Wine")?;
-        if !done.status.success() {
-            // Else what it says is of no use to anybody.
-            let errors = String::from_utf8_lossy(&done.stderr);
-            bail!("{} failed on Wine: {errors}", words.join(" "));
+        for set in [Command::stdin, Command::stdout, Command::stderr] {
+            set(&mut command, Stdio::null());
         }
-        Ok(())
+        run_command(command.args(words))
     }
 
     fn server(&self) -> Command {
