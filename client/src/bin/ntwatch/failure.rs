@@ -1,6 +1,8 @@
 //! How `ntwatch` fails: the exit codes, and the one place that prints errors.
 
 use crate::cli::Shape;
+#[cfg(windows)]
+use crate::service::ServiceError;
 use ntwatch_client::Error;
 use ntwatch_client::recording::{Place, RecordingError};
 use std::fmt::Display;
@@ -20,6 +22,9 @@ pub(crate) enum Failure {
     Client(Error),
     /// A recording cannot be read or written.
     Recording(RecordingError),
+    /// The service is not as it is told to be.
+    #[cfg(windows)]
+    Service(ServiceError),
     /// Ctrl+C came before the end.
     Interrupted,
     /// Standard output cannot be written.
@@ -39,6 +44,13 @@ impl From<Error> for Failure {
 impl From<RecordingError> for Failure {
     fn from(error: RecordingError) -> Self {
         Self::Recording(error)
+    }
+}
+
+#[cfg(windows)]
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
     }
 }
 
@@ -66,6 +78,15 @@ impl Failure {
         let (what, code) = match self {
             Self::Client(error) => of_client(error),
             Self::Recording(error) => of_recording(error),
+            #[cfg(windows)]
+            Self::Service(error) => {
+                let code = if error.is_refusal() {
+                    NO_DRIVER
+                } else {
+                    FAILED
+                };
+                (error.to_string(), code)
+            }
             Self::Interrupted => ("interrupted; no recording was made".into(), FAILED),
             Self::Output(error) => (format!("cannot write to standard output: {error}"), FAILED),
             Self::Signals(error) => (format!("cannot wait for Ctrl+C: {error}"), FAILED),

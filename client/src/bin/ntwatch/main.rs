@@ -12,6 +12,8 @@ mod progress;
 mod protect;
 mod record;
 mod report;
+#[cfg(windows)]
+mod service;
 mod show;
 mod watch;
 
@@ -31,6 +33,14 @@ fn main() -> ExitCode {
         Command::Stats(options) => stats(&cli.device, options),
         Command::Status => status(&cli.device),
         Command::Protect(command) => protect::run(&cli.device, command),
+        #[cfg(windows)]
+        Command::Install(options) => service::install(options),
+        #[cfg(windows)]
+        Command::Uninstall => service::uninstall(&cli.device),
+        #[cfg(windows)]
+        Command::Start => service::start(),
+        #[cfg(windows)]
+        Command::Stop => service::stop(&cli.device),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man { command } => manual::page(command),
     };

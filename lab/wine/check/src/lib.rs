@@ -19,6 +19,8 @@ pub struct Wine {
     exe: String,
     /// `ntwatch` for Linux, of the same sources.
     pub ntwatch: PathBuf,
+    /// `ntwatch.sys`, which also lies beside `ntwatch.exe`.
+    pub driver: PathBuf,
 }
 
 impl Wine {
@@ -34,22 +36,31 @@ impl Wine {
         serde_json::from_str(&json).unwrap_or_else(|e| panic!("{paths:?}: {e}"))
     }
 
-    /// `ntwatch.exe` with these words.
+    /// What comes of `ntwatch.exe` with these words.
+    ///
+    /// # Panics
+    /// When Wine cannot be started.
     #[must_use]
-    pub fn ntwatch(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.wine);
-        command.envs(&self.environment).env_remove("DISPLAY");
-        command.arg(&self.exe).args(words).stdin(Stdio::null());
-        command
+    pub fn ntwatch(&self, words: &[&str]) -> Output {
+        self.run(&[&[&*self.exe], words].concat())
     }
 
-    /// What comes of it.
+    /// What comes of a program of Wine's own, such as `sc` or `reg`, or of another by its path.
     ///
     /// # Panics
     /// When Wine cannot be started.
     #[must_use]
     pub fn run(&self, words: &[&str]) -> Output {
-        self.ntwatch(words).output().expect("Wine starts")
+        let mut command = Command::new(&self.wine);
+        command.envs(&self.environment).env_remove("DISPLAY");
+        command.args(words).stdin(Stdio::null());
+        command.output().expect("Wine starts")
+    }
+
+    /// Where a file of drive C: lies here.
+    #[must_use]
+    pub fn here(&self, file: &str) -> PathBuf {
+        self.drive.join(file)
     }
 
     /// A new folder on drive C:, which is gone in the end.

@@ -14,7 +14,7 @@ fn recording(folder: &Folder, name: &str) {
 
 /// What `ntwatch.exe` writes with these words.
 fn written(wine: &Wine, words: &[&str]) -> Vec<u8> {
-    let output = wine.run(words);
+    let output = wine.ntwatch(words);
     assert!(
         output.status.success(),
         "{words:?}: {}",
@@ -75,7 +75,7 @@ fn what_was_converted_there_is_read_here_and_nothing_is_lost() {
         assert_eq!(text(&back), text(&whole), "{name}");
     }
     // It is not written over.
-    let again = wine.run(&[
+    let again = wine.ntwatch(&[
         "convert",
         &folder.there("kinds.jsonl"),
         &folder.there("kinds.csv"),

@@ -4,7 +4,7 @@ use ntwatch_wine_check::{Wine, text};
 
 /// Checks how it ends, that all of this is said on standard error, and nothing on standard output.
 fn assert_fails(words: &[&str], code: i32, said: &[&str]) {
-    let output = Wine::get().run(words);
+    let output = Wine::get().ntwatch(words);
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
     assert_eq!(text(&output.stdout), "", "{words:?}");
@@ -60,7 +60,7 @@ fn it_tells_its_version_and_how_it_is_used() {
         (&["--version"][..], "ntwatch "),
         (&["watch", "--help"], "Usage: ntwatch"),
     ] {
-        let output = wine.run(words);
+        let output = wine.ntwatch(words);
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(
             text(&output.stdout).contains(said),

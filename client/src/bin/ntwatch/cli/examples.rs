@@ -121,6 +121,36 @@ Examples:
   # Whoever protects it, it is no longer protected
   ntwatch protect remove 4711";
 
+/// Of `install`.
+#[cfg(windows)]
+pub(super) const INSTALL: &str = r"Examples:
+  # In a console of an administrator's; the driver lies beside ntwatch.exe
+  ntwatch install
+
+  # One that lies elsewhere
+  ntwatch install --driver D:\ntwatch\ntwatch.sys";
+
+/// Of `uninstall`.
+#[cfg(windows)]
+pub(super) const UNINSTALL: &str = "\
+Examples:
+  # Leaves no service, nothing in the registry, and no file
+  ntwatch uninstall";
+
+/// Of `start`.
+#[cfg(windows)]
+pub(super) const START: &str = "\
+Examples:
+  # After `ntwatch install`, in a console of an administrator's
+  ntwatch start";
+
+/// Of `stop`.
+#[cfg(windows)]
+pub(super) const STOP: &str = "\
+Examples:
+  # Clients that watch end with their account
+  ntwatch stop";
+
 /// Of `completions`.
 pub(super) const COMPLETIONS: &str = "\
 Examples:

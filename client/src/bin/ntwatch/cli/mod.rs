@@ -57,6 +57,22 @@ pub(crate) enum Command {
     /// Keeps rights to a process from all others: their handles are made without them.
     #[command(subcommand)]
     Protect(ProtectCommand),
+    /// Installs the driver as a service, which `start` starts.
+    #[cfg(windows)]
+    #[command(after_long_help = examples::INSTALL)]
+    Install(InstallOptions),
+    /// Stops the driver, and removes the service and the driver's file.
+    #[cfg(windows)]
+    #[command(after_long_help = examples::UNINSTALL)]
+    Uninstall,
+    /// Loads the driver.
+    #[cfg(windows)]
+    #[command(after_long_help = examples::START)]
+    Start,
+    /// Ends the sessions of all clients, and unloads the driver.
+    #[cfg(windows)]
+    #[command(after_long_help = examples::STOP)]
+    Stop,
     /// Prints what has a shell complete `ntwatch`'s words.
     #[command(after_long_help = examples::COMPLETIONS)]
     Completions {
@@ -79,6 +95,14 @@ pub(crate) struct WatchOptions {
 
     #[command(flatten)]
     pub(crate) session: SessionOptions,
+}
+
+#[cfg(windows)]
+#[derive(Debug, Args)]
+pub(crate) struct InstallOptions {
+    /// The driver's file; if none is named, the `ntwatch.sys` that lies beside this program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) driver: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Args)]

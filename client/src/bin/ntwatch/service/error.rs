@@ -1,0 +1,110 @@
+//! What keeps a service from being what it is told to be.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_DRIVER_BLOCKED, ERROR_FILE_NOT_FOUND, ERROR_INVALID_IMAGE_HASH,
+    ERROR_MOD_NOT_FOUND, ERROR_PROC_NOT_FOUND, ERROR_SERVICE_DISABLED,
+    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_MARKED_FOR_DELETE,
+};
+
+/// What a command is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Install,
+    Uninstall,
+    Start,
+    Stop,
+}
+
+impl Doing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Uninstall => "uninstall",
+            Self::Start => "start",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Why a command about the service fails.
+#[derive(Debug, Error)]
+pub(crate) enum ServiceError {
+    #[error(
+        "cannot {} the driver: that takes an administrator; open the console with \"Run as \
+         administrator\"", .0.word()
+    )]
+    NotElevated(Doing),
+    #[error("ntwatch is not installed; `ntwatch install` does it")]
+    NotInstalled,
+    #[error("ntwatch is installed already; `ntwatch uninstall` removes it")]
+    Installed,
+    #[error("cannot {doing} the driver: {error}{remedy}", doing = .doing.word(), remedy = remedy(.error))]
+    Windows { doing: Doing, error: io::Error },
+    #[error("cannot {what} {}: {error}", .path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+    #[error(
+        "the driver is to go, and is still held by whoever has it open ({others} sessions besides \
+         this one); close them, and it goes"
+    )]
+    Held { others: u32 },
+}
+
+impl ServiceError {
+    /// What a call of Windows' failed with.
+    pub(super) fn windows(doing: Doing, error: windows_service::Error) -> Self {
+        let error = match error {
+            windows_service::Error::Winapi(error) => error,
+            other => io::Error::other(other),
+        };
+        match error.raw_os_error().map(i32::cast_unsigned) {
+            Some(ERROR_ACCESS_DENIED) => Self::NotElevated(doing),
+            Some(ERROR_SERVICE_DOES_NOT_EXIST) => Self::NotInstalled,
+            _ => Self::Windows { doing, error },
+        }
+    }
+
+    pub(super) fn file(what: &'static str, path: &Path, error: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::File { what, path, error }
+    }
+
+    /// Is the driver not there, or refused, as for other commands?
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotElevated(_) | Self::NotInstalled)
+            || matches!(
+                self,
+                Self::Windows {
+                    doing: Doing::Start,
+                    ..
+                }
+            )
+    }
+}
+
+/// What to do about it, if that is known.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(i32::cast_unsigned) {
+        Some(ERROR_INVALID_IMAGE_HASH) => {
+            "; Windows does not trust the file's signature: on a machine for tests `bcdedit /set \
+             testsigning on`, and restart"
+        }
+        Some(ERROR_DRIVER_BLOCKED) => {
+            "; a policy of this machine's, or memory integrity, blocks it"
+        }
+        Some(ERROR_FILE_NOT_FOUND | ERROR_MOD_NOT_FOUND | ERROR_PROC_NOT_FOUND) => {
+            "; its file or something that it needs is not there: KMDF 1.31 comes with Windows 10 2004"
+        }
+        Some(ERROR_SERVICE_DISABLED) => "; `sc config ntwatch start= demand` allows it",
+        Some(ERROR_SERVICE_MARKED_FOR_DELETE) => {
+            "; close whatever shows the machine's services, and restart if it is still there"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,134 @@
+//! The service control manager, and what it keeps of the driver.
+
+use super::error::{Doing, ServiceError};
+use std::ffi::OsStr;
+use std::io;
+use windows_registry::LOCAL_MACHINE;
+use windows_service::service::{
+    Service as Handle, ServiceAccess, ServiceErrorControl, ServiceInfo, ServiceStartType,
+    ServiceState, ServiceType,
+};
+use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
+use windows_sys::Win32::Foundation::{ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_NOT_ACTIVE};
+
+/// Of the service.
+const NAME: &str = "ntwatch";
+/// Of the driver.
+pub(super) const FILE: &str = "ntwatch.sys";
+/// As the kernel finds it.
+const PATH: &str = r"\SystemRoot\System32\drivers\ntwatch.sys";
+/// Where the driver finds what it is told (page "Driver Registry Keys").
+const PARAMETERS: &str = r"SYSTEM\CurrentControlSet\Services\ntwatch\Parameters";
+
+/// The right to make a service.
+pub(super) struct Creating(ServiceManager);
+
+/// Asks for it; only an administrator has it.
+pub(super) fn create() -> Result<Creating, ServiceError> {
+    let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
+    connect(access, Doing::Install).map(Creating)
+}
+
+impl Creating {
+    /// Makes the service, started on demand, with its parameters: all of it or nothing.
+    pub(super) fn service(&self, altitude: &str) -> Result<(), ServiceError> {
+        let info = ServiceInfo {
+            name: NAME.into(),
+            display_name: NAME.into(),
+            service_type: ServiceType::KERNEL_DRIVER,
+            start_type: ServiceStartType::OnDemand,
+            error_control: ServiceErrorControl::Normal,
+            executable_path: PATH.into(),
+            launch_arguments: Vec::new(),
+            dependencies: Vec::new(),
+            account_name: None,
+            account_password: None,
+        };
+        let doing = Doing::Install;
+        let service = self.0.create_service(&info, ServiceAccess::DELETE);
+        let service = service.map_err(|error| ServiceError::windows(doing, error))?;
+        let told = LOCAL_MACHINE
+            .create(PARAMETERS)
+            .and_then(|key| key.set_string("Altitude", altitude));
+        told.map_err(|error| {
+            // What is worse has been said then.
+            let _ = service.delete();
+            let error = io::Error::from(error);
+            ServiceError::Windows { doing, error }
+        })
+    }
+}
+
+/// The service, opened for what is to be done with it.
+pub(super) struct Service {
+    handle: Handle,
+    doing: Doing,
+}
+
+/// What came of a start.
+pub(super) enum Start {
+    Started,
+    Running,
+}
+
+impl Service {
+    pub(super) fn open(doing: Doing) -> Result<Self, ServiceError> {
+        let manager = connect(ServiceManagerAccess::CONNECT, doing)?;
+        let access = ServiceAccess::QUERY_STATUS
+            | match doing {
+                Doing::Install => ServiceAccess::empty(),
+                Doing::Uninstall => ServiceAccess::STOP | ServiceAccess::DELETE,
+                Doing::Start => ServiceAccess::START,
+                Doing::Stop => ServiceAccess::STOP,
+            };
+        let handle = manager.open_service(NAME, access);
+        let handle = handle.map_err(|error| ServiceError::windows(doing, error))?;
+        Ok(Self { handle, doing })
+    }
+
+    /// Loads the driver. It is loaded, or has failed to, when this returns.
+    pub(super) fn start(&self) -> Result<Start, ServiceError> {
+        match self.handle.start::<&OsStr>(&[]) {
+            Ok(()) => Ok(Start::Started),
+            Err(error) if is(&error, ERROR_SERVICE_ALREADY_RUNNING) => Ok(Start::Running),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Asks for it to be unloaded.
+    pub(super) fn stop(&self) -> Result<(), ServiceError> {
+        match self.handle.stop() {
+            Ok(_) => Ok(()),
+            Err(error) if is(&error, ERROR_SERVICE_NOT_ACTIVE) => Ok(()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> Result<bool, ServiceError> {
+        let status = self.handle.query_status();
+        let status = status.map_err(|error| self.failed(error))?;
+        Ok(status.current_state == ServiceState::Stopped)
+    }
+
+    /// Has it forgotten with all of its parameters, once nobody has it open.
+    pub(super) fn delete(self) -> Result<(), ServiceError> {
+        let deleted = self.handle.delete();
+        deleted.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: windows_service::Error) -> ServiceError {
+        ServiceError::windows(self.doing, error)
+    }
+}
+
+fn connect(access: ServiceManagerAccess, doing: Doing) -> Result<ServiceManager, ServiceError> {
+    let manager = ServiceManager::local_computer(None::<&OsStr>, access);
+    manager.map_err(|error| ServiceError::windows(doing, error))
+}
+
+fn is(error: &windows_service::Error, code: u32) -> bool {
+    match error {
+        windows_service::Error::Winapi(error) => error.raw_os_error() == Some(code.cast_signed()),
+        _ => false,
+    }
+}
