@@ -228,6 +228,10 @@ mod tests {
     fn what_the_readme_shows_is_understood() {
         let commands = commands(README);
         assert!(commands.len() > 10, "{commands:?}");
-        commands.iter().for_each(|words| assert_understood(words));
+        let of_windows = ["install", "uninstall", "start", "stop"];
+        commands
+            .iter()
+            .filter(|words| cfg!(windows) || !of_windows.contains(&words[1].as_str()))
+            .for_each(|words| assert_understood(words));
     }
 }
