@@ -71,6 +71,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Its programs.
+#[derive(Clone)]
 struct Tools {
     wine: PathBuf,
     server: PathBuf,
@@ -105,19 +106,19 @@ struct Wine {
 impl Wine {
     /// One whose drive and registry are new: they are made once, and copied.
     fn begin() -> Result<Self> {
+        let tools = Tools::find_or_install()?;
         let room = pe::lab().join("wine");
         let [pristine, making, prefix] =
             ["pristine", "making", "prefix"].map(|name| room.join(name));
         if !pristine.exists() {
             remove(&making)?;
             fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
-            let wine = Self::serve(Tools::find_or_install()?, making.clone())?;
+            let wine = Self::serve(tools.clone(), making.clone())?;
             wine.run(&["wineboot", "--init"])?;
             wine.run(&REPORT_WINDOWS_10)?;
             drop(wine);
             fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())?;
         }
-        let tools = Tools::find_or_install()?;
         remove(&prefix)?;
         let mut copy = Command::new("cp");
         copy.args(["--archive", "--reflink=auto"]);
