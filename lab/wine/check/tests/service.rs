@@ -1,21 +1,27 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Wine, text};
+use ntwatch_wine_check::{Folder, Wine, text};
 use std::fs;
+use std::process::Output;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
 const FILE: &str = "windows/system32/drivers/ntwatch.sys";
 
-/// Checks how `ntwatch.exe` ends with this word, and that it says so.
-fn assert_ends(wine: &Wine, word: &str, code: i32, says: &str) {
-    let output = wine.ntwatch(&[word]);
+/// There is one service of this name, and whoever has this has it.
+fn service() -> MutexGuard<'static, ()> {
+    static SERVICE: Mutex<()> = Mutex::new(());
+    SERVICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Checks how it ended, and that it says all of this.
+fn assert_ends(output: &Output, code: i32, says: &[&str]) {
     let (said, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{word}: {said}{errors}");
+    assert_eq!(output.status.code(), Some(code), "{said}{errors}");
     let said = if code == 0 { said } else { errors };
-    assert!(
-        said.contains(says),
-        "{word}: not a word of {says:?} in:\n{said}"
-    );
+    for word in says {
+        assert!(said.contains(word), "not a word of {word:?} in:\n{said}");
+    }
 }
 
 /// Whether the service control manager, the registry and the disk know the driver: all or none.
@@ -27,30 +33,130 @@ fn is_there(wine: &Wine) -> bool {
     known
 }
 
+/// Has somebody else make the service, of this image.
+fn create(wine: &Wine, image: &str) {
+    let create = ["sc", "create", "ntwatch", "type=", "kernel", "start="];
+    let output = wine.run(&[&create[..], &["demand", "binpath=", image]].concat());
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A folder with the program, and with nothing to install.
+fn program(wine: &Wine, name: &str) -> Folder {
+    let folder = wine.folder(name);
+    for file in ["ntwatch.exe", "bcryptprimitives.dll"] {
+        let from = wine.here("ntwatch").join(file);
+        fs::copy(from, folder.here().join(file)).expect("the program is there");
+    }
+    folder
+}
+
 #[test]
 fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
-    let wine = Wine::get();
+    let (_alone, wine) = (service(), Wine::get());
+    let ends = |word, code, says: &[&str]| assert_ends(&wine.ntwatch(&[word]), code, says);
     assert!(!is_there(&wine));
     for word in ["start", "stop", "uninstall"] {
-        assert_ends(&wine, word, 3, "not installed; `ntwatch install`");
+        ends(word, 3, &["not installed; `ntwatch install`"]);
     }
-    let none = wine.ntwatch(&["install", "--driver", r"C:\no such driver.sys"]);
-    assert_eq!(none.status.code(), Some(1));
-    assert!(text(&none.stderr).contains(r"cannot copy C:\no such driver.sys"));
-    assert!(!is_there(&wine));
-    assert_ends(&wine, "install", 0, "`ntwatch start`");
+    let by = [
+        "by the service control manager",
+        "no ntwatch.inf",
+        "`ntwatch start`",
+    ];
+    ends("install", 0, &by);
     assert!(is_there(&wine));
     let same = fs::read(wine.here(FILE)).unwrap() == fs::read(&wine.driver).unwrap();
     assert!(same, "it is the shipped file");
     let parameters = format!(r"{KEY}\Parameters");
     let told = wine.run(&["reg", "query", &parameters, "/v", "Altitude"]);
-    let told = text(&told.stdout);
-    assert!(told.contains("371250.94173"), "{told}");
-    assert_ends(&wine, "install", 1, "`ntwatch uninstall` removes it");
-    assert_ends(&wine, "stop", 0, "was not loaded");
-    assert_ends(&wine, "uninstall", 0, "is uninstalled");
+    assert_ends(&told, 0, &["371250.94173"]);
+    ends("install", 1, &["`ntwatch uninstall` removes it"]);
+    ends("stop", 0, &["was not loaded"]);
+    ends("uninstall", 0, &["is uninstalled"]);
     assert!(!is_there(&wine));
     // And again.
-    assert_ends(&wine, "install", 0, "`ntwatch start`");
-    assert_ends(&wine, "uninstall", 0, "is uninstalled");
+    ends("install", 0, &["`ntwatch start`"]);
+    ends("uninstall", 0, &["is uninstalled"]);
+    assert!(!is_there(&wine));
+}
+
+#[test]
+fn what_is_not_there_is_not_installed() {
+    let (_alone, wine) = (service(), Wine::get());
+    let folder = program(&wine, "bare");
+    let exe = folder.there("ntwatch.exe");
+    let output = wine.run(&[&exe, "install"]);
+    assert_ends(
+        &output,
+        1,
+        &["ntwatch.inf", "ntwatch.sys", r"in C:\bare;", "--package"],
+    );
+    for (word, says) in [("--driver", "cannot copy"), ("--package", "cannot find")] {
+        let output = wine.run(&[&exe, "install", word, r"C:\no such file"]);
+        assert_ends(&output, 1, &[says, r"C:\no such file"]);
+    }
+    let both = wine.run(&[&exe, "install", "--package", "a.inf", "--driver", "b.sys"]);
+    assert_ends(&both, 2, &["cannot be used with"]);
+    assert!(!is_there(&wine));
+}
+
+/// Wine says that it took the package, and did nothing.
+#[test]
+fn a_package_that_no_service_comes_of_is_left_for_the_service_control_manager() {
+    let (_alone, wine) = (service(), Wine::get());
+    let folder = program(&wine, "package");
+    let inf = folder.here().join("ntwatch.inf");
+    fs::write(inf, include_str!("../../../../inf/ntwatch.inx")).unwrap();
+    let exe = folder.there("ntwatch.exe");
+    let output = wine.run(&[&exe, "install"]);
+    assert_ends(&output, 1, &[r"cannot copy C:\package\ntwatch.sys"]);
+    assert!(!is_there(&wine));
+
+    fs::copy(&wine.driver, folder.here().join("ntwatch.sys")).unwrap();
+    let named = folder.there("ntwatch.inf");
+    for words in [&["install"][..], &["install", "--package", &named]] {
+        let output = wine.run(&[&[&*exe], words].concat());
+        let by = "by the service control manager, as this Windows took the package";
+        let why = format!("{named} and made no service of it; `ntwatch start`");
+        assert_ends(&output, 0, &[by, &why]);
+        assert!(is_there(&wine));
+        assert_ends(&wine.run(&[&exe, "uninstall"]), 0, &["is uninstalled"]);
+        assert!(!is_there(&wine));
+    }
+    let file = folder.there("ntwatch.sys");
+    let output = wine.run(&[&exe, "install", "--driver", &file]);
+    assert_ends(&output, 0, &["--driver names a file without a package"]);
+    assert_ends(&wine.run(&[&exe, "uninstall"]), 0, &["is uninstalled"]);
+    assert!(!is_there(&wine));
+}
+
+#[test]
+fn a_file_that_somebody_else_put_somewhere_stays_there() {
+    let (_alone, wine) = (service(), Wine::get());
+    let folder = wine.folder("elsewhere");
+    let here = folder.here().join("ntwatch.sys");
+    fs::copy(&wine.driver, &here).unwrap();
+    create(&wine, &folder.there("ntwatch.sys"));
+    let stays = r"C:\elsewhere\ntwatch.sys is still there";
+    assert_ends(&wine.ntwatch(&["uninstall"]), 0, &["is uninstalled", stays]);
+    assert!(here.exists());
+    assert!(!is_there(&wine));
+}
+
+/// Wine has no driver store, and nothing that would remove a package from it.
+#[test]
+fn a_driver_in_the_store_is_its_packages_to_remove() {
+    let (_alone, wine) = (service(), Wine::get());
+    let store = r"System32\DriverStore\FileRepository\ntwatch.inf_amd64_0123456789abcdef";
+    create(&wine, &format!(r"\SystemRoot\{store}\ntwatch.sys"));
+    let inf = format!(r"{store}\ntwatch.inf");
+    let output = wine.ntwatch(&["uninstall"]);
+    assert_ends(&output, 1, &["this Windows lacks", &inf, "pnputil"]);
+    assert!(
+        wine.run(&["sc", "query", "ntwatch"]).status.success(),
+        "it stays"
+    );
+    let deleted = wine.run(&["sc", "delete", "ntwatch"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert!(!is_there(&wine));
 }

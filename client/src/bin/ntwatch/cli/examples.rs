@@ -127,14 +127,17 @@ pub(super) const INSTALL: &str = r"Examples:
   # In a console of an administrator's; the driver lies beside ntwatch.exe
   ntwatch install
 
-  # One that lies elsewhere
+  # A package that lies elsewhere
+  ntwatch install --package D:\ntwatch\ntwatch.inf
+
+  # The driver's file alone
   ntwatch install --driver D:\ntwatch\ntwatch.sys";
 
 /// Of `uninstall`.
 #[cfg(windows)]
 pub(super) const UNINSTALL: &str = "\
 Examples:
-  # Leaves no service, nothing in the registry, and no file
+  # Leaves no service, nothing in the registry, no package and no file
   ntwatch uninstall";
 
 /// Of `start`.

@@ -58,10 +58,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Protect(ProtectCommand),
     /// Installs the driver as a service, which `start` starts.
+    ///
+    /// By its package, an INF with a signed catalogue, or by the driver's file alone, of which the
+    /// service control manager makes a service. It says which of the two, and why.
     #[cfg(windows)]
     #[command(after_long_help = examples::INSTALL)]
     Install(InstallOptions),
-    /// Stops the driver, and removes the service and the driver's file.
+    /// Stops the driver, and removes the service with all that `install` brought.
     #[cfg(windows)]
     #[command(after_long_help = examples::UNINSTALL)]
     Uninstall,
@@ -100,7 +103,13 @@ pub(crate) struct WatchOptions {
 #[cfg(windows)]
 #[derive(Debug, Args)]
 pub(crate) struct InstallOptions {
-    /// The driver's file; if none is named, the `ntwatch.sys` that lies beside this program.
+    /// The INF of the driver's package; if nothing is named, the `ntwatch.inf` that lies beside this
+    /// program.
+    #[arg(long, value_name = "INF", conflicts_with = "driver")]
+    pub(crate) package: Option<std::path::PathBuf>,
+
+    /// The driver's file, without a package; if nothing is named and no `ntwatch.inf` lies beside
+    /// this program, the `ntwatch.sys` that does.
     #[arg(long, value_name = "FILE")]
     pub(crate) driver: Option<std::path::PathBuf>,
 }

@@ -1,13 +1,10 @@
 //! What keeps a service from being what it is told to be.
 
+use super::remedy::remedy;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_DRIVER_BLOCKED, ERROR_FILE_NOT_FOUND, ERROR_INVALID_IMAGE_HASH,
-    ERROR_MOD_NOT_FOUND, ERROR_PROC_NOT_FOUND, ERROR_SERVICE_DISABLED,
-    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_MARKED_FOR_DELETE,
-};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SERVICE_DOES_NOT_EXIST};
 
 /// What a command is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +38,16 @@ pub(crate) enum ServiceError {
     NotInstalled,
     #[error("ntwatch is installed already; `ntwatch uninstall` removes it")]
     Installed,
+    #[error(
+        "there is no driver to install: neither ntwatch.inf, its package, nor ntwatch.sys, its \
+         file, lies beside this program in {}; --package or --driver names one", .folder.display()
+    )]
+    NothingToInstall { folder: PathBuf },
+    #[error(
+        "this Windows lacks what takes the package of {} away; `pnputil /delete-driver` with its \
+         name there, and /uninstall, may do it", .inf.display()
+    )]
+    NotRemovable { inf: PathBuf },
     #[error("cannot {doing} the driver: {error}{remedy}", doing = .doing.word(), remedy = remedy(.error))]
     Windows { doing: Doing, error: io::Error },
     #[error("cannot {what} {}: {error}", .path.display())]
@@ -63,6 +70,11 @@ impl ServiceError {
             windows_service::Error::Winapi(error) => error,
             other => io::Error::other(other),
         };
+        Self::of(doing, error)
+    }
+
+    /// The same, of a call that nobody has wrapped.
+    pub(super) fn of(doing: Doing, error: io::Error) -> Self {
         match error.raw_os_error().map(i32::cast_unsigned) {
             Some(ERROR_ACCESS_DENIED) => Self::NotElevated(doing),
             Some(ERROR_SERVICE_DOES_NOT_EXIST) => Self::NotInstalled,
@@ -85,26 +97,5 @@ impl ServiceError {
                     ..
                 }
             )
-    }
-}
-
-/// What to do about it, if that is known.
-fn remedy(error: &io::Error) -> &'static str {
-    match error.raw_os_error().map(i32::cast_unsigned) {
-        Some(ERROR_INVALID_IMAGE_HASH) => {
-            "; Windows does not trust the file's signature: on a machine for tests `bcdedit /set \
-             testsigning on`, and restart"
-        }
-        Some(ERROR_DRIVER_BLOCKED) => {
-            "; a policy of this machine's, or memory integrity, blocks it"
-        }
-        Some(ERROR_FILE_NOT_FOUND | ERROR_MOD_NOT_FOUND | ERROR_PROC_NOT_FOUND) => {
-            "; its file or something that it needs is not there: KMDF 1.31 comes with Windows 10 2004"
-        }
-        Some(ERROR_SERVICE_DISABLED) => "; `sc config ntwatch start= demand` allows it",
-        Some(ERROR_SERVICE_MARKED_FOR_DELETE) => {
-            "; close whatever shows the machine's services, and restart if it is still there"
-        }
-        _ => "",
     }
 }

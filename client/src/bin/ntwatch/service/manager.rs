@@ -2,7 +2,7 @@
 
 use super::error::{Doing, ServiceError};
 use std::ffi::OsStr;
-use std::io;
+use std::path::PathBuf;
 use windows_registry::LOCAL_MACHINE;
 use windows_service::service::{
     Service as Handle, ServiceAccess, ServiceErrorControl, ServiceInfo, ServiceStartType,
@@ -13,10 +13,10 @@ use windows_sys::Win32::Foundation::{ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVIC
 
 /// Of the service.
 const NAME: &str = "ntwatch";
-/// Of the driver.
-pub(super) const FILE: &str = "ntwatch.sys";
 /// As the kernel finds it.
 const PATH: &str = r"\SystemRoot\System32\drivers\ntwatch.sys";
+/// The package's description, of which the parameters are.
+const INX: &str = include_str!("../../../../../inf/ntwatch.inx");
 /// Where the driver finds what it is told (page "Driver Registry Keys").
 const PARAMETERS: &str = r"SYSTEM\CurrentControlSet\Services\ntwatch\Parameters";
 
@@ -31,7 +31,7 @@ pub(super) fn create() -> Result<Creating, ServiceError> {
 
 impl Creating {
     /// Makes the service, started on demand, with its parameters: all of it or nothing.
-    pub(super) fn service(&self, altitude: &str) -> Result<(), ServiceError> {
+    pub(super) fn service(&self) -> Result<(), ServiceError> {
         let info = ServiceInfo {
             name: NAME.into(),
             display_name: NAME.into(),
@@ -49,12 +49,11 @@ impl Creating {
         let service = service.map_err(|error| ServiceError::windows(doing, error))?;
         let told = LOCAL_MACHINE
             .create(PARAMETERS)
-            .and_then(|key| key.set_string("Altitude", altitude));
+            .and_then(|key| key.set_string("Altitude", altitude()));
         told.map_err(|error| {
             // What is worse has been said then.
             let _ = service.delete();
-            let error = io::Error::from(error);
-            ServiceError::Windows { doing, error }
+            ServiceError::of(doing, error.into())
         })
     }
 }
@@ -77,7 +76,9 @@ impl Service {
         let access = ServiceAccess::QUERY_STATUS
             | match doing {
                 Doing::Install => ServiceAccess::empty(),
-                Doing::Uninstall => ServiceAccess::STOP | ServiceAccess::DELETE,
+                Doing::Uninstall => {
+                    ServiceAccess::QUERY_CONFIG | ServiceAccess::STOP | ServiceAccess::DELETE
+                }
                 Doing::Start => ServiceAccess::START,
                 Doing::Stop => ServiceAccess::STOP,
             };
@@ -110,6 +111,13 @@ impl Service {
         Ok(status.current_state == ServiceState::Stopped)
     }
 
+    /// The file that it loads, as the kernel finds it.
+    pub(super) fn image(&self) -> Result<PathBuf, ServiceError> {
+        let config = self.handle.query_config();
+        let config = config.map_err(|error| self.failed(error))?;
+        Ok(config.executable_path)
+    }
+
     /// Has it forgotten with all of its parameters, once nobody has it open.
     pub(super) fn delete(self) -> Result<(), ServiceError> {
         let deleted = self.handle.delete();
@@ -119,6 +127,14 @@ impl Service {
     fn failed(&self, error: windows_service::Error) -> ServiceError {
         ServiceError::windows(self.doing, error)
     }
+}
+
+/// Of the handle callbacks, as the package says it.
+fn altitude() -> &'static str {
+    let value = INX
+        .lines()
+        .find_map(|line| line.strip_prefix("Altitude")?.split('"').nth(1));
+    value.expect("the package has an altitude")
 }
 
 fn connect(access: ServiceManagerAccess, doing: Doing) -> Result<ServiceManager, ServiceError> {

@@ -1,0 +1,124 @@
+//! `ntwatch install` and `uninstall`.
+
+use super::error::{Doing, ServiceError};
+use super::halt;
+use super::image::{self, FILE, Kept};
+use super::manager::{self, Service};
+use super::package::{self, Outcome};
+use super::source::{Source, Why};
+use crate::cli::InstallOptions;
+use crate::failure::Failure;
+use crate::output;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, io};
+
+const UNINSTALLED: &str = "ntwatch is uninstalled.\n";
+/// What Windows may want at the end.
+const RESTART: &str = "Restart the machine: Windows is done with it only then.\n";
+
+/// Nothing is left behind if it fails.
+pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
+    if is_installed()? {
+        return Err(ServiceError::Installed.into());
+    }
+    let said = match Source::of(options)? {
+        Source::Package(inf) => by_package(&inf)?,
+        Source::File { file, why } => by_manager(&file, &why)?,
+    };
+    output::print(said)
+}
+
+/// As Windows wants drivers to be installed. Where it cannot, or only says so, the service control
+/// manager takes the file of the package.
+fn by_package(inf: &Path) -> Result<String, ServiceError> {
+    let why = match package::install(inf)? {
+        Outcome::Done if is_installed()? => return Ok(installed("its package", inf.display())),
+        Outcome::Restart => return Ok(installed("its package", inf.display()) + RESTART),
+        Outcome::Done => {
+            package::uninstall(inf, Doing::Install)?;
+            Why::NoService(inf.to_owned())
+        }
+        Outcome::Lacking => Why::NoFunction(inf.to_owned()),
+    };
+    by_manager(&inf.with_file_name(FILE), &why)
+}
+
+fn by_manager(file: &Path, why: &Why) -> Result<String, ServiceError> {
+    let creating = manager::create()?;
+    let drivers = image::drivers();
+    let copied = fs::copy(file, &drivers);
+    copied.map_err(|error| ServiceError::file("copy", file, error))?;
+    if let Err(error) = creating.service() {
+        // What is worse has been said then.
+        let _ = fs::remove_file(&drivers);
+        return Err(error);
+    }
+    Ok(installed(
+        "the service control manager",
+        format_args!("as {why}"),
+    ))
+}
+
+fn installed(by: &str, more: impl Display) -> String {
+    format!("ntwatch is installed by {by}, {more}; `ntwatch start` loads the driver.\n")
+}
+
+/// If it fails it can be asked for again: what tells how the driver was installed goes last.
+pub(crate) fn uninstall(device: &str) -> Result<ExitCode, Failure> {
+    let doing = Doing::Uninstall;
+    let service = Service::open(doing)?;
+    halt(&service, device)?;
+    let said = match Kept::of(&service.image()?) {
+        Kept::Store(inf) => {
+            // Windows deletes the service itself, and cannot while it is open here.
+            drop(service);
+            match take_away(inf)? {
+                Outcome::Restart => format!("{UNINSTALLED}{RESTART}"),
+                _ => UNINSTALLED.to_owned(),
+            }
+        }
+        Kept::Drivers(file) => {
+            remove(&file)?;
+            service.delete()?;
+            UNINSTALLED.to_owned()
+        }
+        Kept::Elsewhere(file) => {
+            service.delete()?;
+            let file = file.display();
+            format!("{UNINSTALLED}{file} is still there: `ntwatch install` did not put it there.\n")
+        }
+    };
+    output::print(said)
+}
+
+/// Has the store forget the package, by its INF there.
+fn take_away(inf: PathBuf) -> Result<Outcome, ServiceError> {
+    let doing = Doing::Uninstall;
+    let outcome = package::uninstall(&package::published(&inf)?, doing)?;
+    if matches!(outcome, Outcome::Lacking) {
+        return Err(ServiceError::NotRemovable { inf });
+    }
+    if is_installed()? {
+        Service::open(doing)?.delete()?;
+    }
+    Ok(outcome)
+}
+
+fn is_installed() -> Result<bool, ServiceError> {
+    match Service::open(Doing::Install) {
+        Ok(_) => Ok(true),
+        Err(ServiceError::NotInstalled) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove(file: &Path) -> Result<(), ServiceError> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ServiceError::file("remove", file, error))
+        }
+        _ => Ok(()),
+    }
+}
