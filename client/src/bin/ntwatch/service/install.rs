@@ -1,5 +1,6 @@
 //! `ntwatch install` and `uninstall`.
 
+use super::elevation;
 use super::error::{Doing, ServiceError};
 use super::halt;
 use super::image::{self, FILE, Kept};
@@ -20,6 +21,7 @@ const RESTART: &str = "Restart the machine: Windows is done with it only then.\n
 
 /// Nothing is left behind if it fails.
 pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
+    elevation::check(Doing::Install)?;
     if is_installed()? {
         return Err(ServiceError::Installed.into());
     }
@@ -68,6 +70,7 @@ fn installed(by: &str, more: impl Display) -> String {
 /// If it fails it can be asked for again: what tells how the driver was installed goes last.
 pub(crate) fn uninstall(device: &str) -> Result<ExitCode, Failure> {
     let doing = Doing::Uninstall;
+    elevation::check(doing)?;
     let service = Service::open(doing)?;
     halt(&service, device)?;
     let said = match Kept::of(&service.image()?) {

@@ -1,5 +1,6 @@
 //! `ntwatch install`, `uninstall`, `start` and `stop`: the driver as a service of Windows.
 
+mod elevation;
 mod error;
 mod image;
 mod install;
