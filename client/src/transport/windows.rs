@@ -7,6 +7,7 @@ mod machine;
 mod privilege;
 mod process;
 mod ring;
+mod wine;
 
 pub use device::Device;
 pub(crate) use file::changed;

@@ -1,6 +1,7 @@
 //! What Windows tells of the processes that run.
 
 use super::device::last_fault;
+use super::wine;
 use crate::time::Time;
 use crate::transport::telemetry::Telemetry;
 use crate::transport::{Fault, RunningProcess};
@@ -79,21 +80,23 @@ fn facts(process: &OwnedHandle) -> Option<RunningProcess> {
     if basic.exit_status != STATUS_PENDING {
         return None;
     }
-    let answer = telemetry(process)?;
-    let telemetry = Telemetry(&answer);
+    let identity = match telemetry(process) {
+        Some(answer) => Identity::of(Telemetry(&answer)),
+        None => wine::identity(process),
+    }?;
     let token = token(process);
     let token = token.as_ref();
     Some(RunningProcess {
         // N.B. not always the pid that it was opened by: Windows leaves out the low two bits.
         pid: basic.pid,
-        key: telemetry.start_key()?,
-        create_time: telemetry.create_time().and_then(Time::known),
+        key: identity.key,
+        create_time: identity.create_time.and_then(Time::known),
         parent_pid: Some(basic.parent_pid).filter(|pid| *pid != 0),
         parent_key: None,
-        image: telemetry.image_path(),
-        command_line: telemetry.command_line(),
-        session_id: telemetry.session_id(),
-        user: telemetry.user().map(<[u8]>::to_vec),
+        image: identity.image,
+        command_line: identity.command_line,
+        session_id: identity.session_id,
+        user: identity.user,
         logon_id: token.and_then(logon_id),
         integrity: token.and_then(integrity),
         elevated: token.and_then(elevated),
@@ -102,6 +105,33 @@ fn facts(process: &OwnedHandle) -> Option<RunningProcess> {
         wow64: query(process, ProcessWow64Information).map(|peb| usize::from_le_bytes(peb) != 0),
         subsystem: query(process, ProcessSubsystemInformation).map(u32::from_le_bytes),
     })
+}
+
+/// Who a process is, and what is known with that.
+pub(super) struct Identity {
+    /// Start key.
+    pub(super) key: u64,
+    /// 100 ns units since 1601, UTC.
+    pub(super) create_time: Option<i64>,
+    /// NT path, or DOS path.
+    pub(super) image: Option<String>,
+    pub(super) command_line: Option<String>,
+    pub(super) session_id: Option<u32>,
+    /// SID, binary.
+    pub(super) user: Option<Vec<u8>>,
+}
+
+impl Identity {
+    fn of(telemetry: Telemetry<'_>) -> Option<Self> {
+        Some(Self {
+            key: telemetry.start_key()?,
+            create_time: telemetry.create_time(),
+            image: telemetry.image_path(),
+            command_line: telemetry.command_line(),
+            session_id: telemetry.session_id(),
+            user: telemetry.user().map(<[u8]>::to_vec),
+        })
+    }
 }
 
 /// Facts of `PROCESS_BASIC_INFORMATION`.
@@ -128,7 +158,10 @@ fn basic(process: &OwnedHandle) -> Option<Basic> {
 }
 
 /// A fact of a size that is known.
-fn query<const N: usize>(process: &OwnedHandle, class: PROCESSINFOCLASS) -> Option<[u8; N]> {
+pub(super) fn query<const N: usize>(
+    process: &OwnedHandle,
+    class: PROCESSINFOCLASS,
+) -> Option<[u8; N]> {
     /// The system wants the alignment of the type that the class stands for.
     #[repr(C, align(8))]
     struct Answer<const N: usize>([u8; N]);

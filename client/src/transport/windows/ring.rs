@@ -2,6 +2,7 @@
 
 use super::device::{Device, last_fault};
 use super::event::{Reset, Stop, create, wait_for_any};
+use super::wine::is_wine;
 use crate::transport::Fault;
 use crate::transport::mapping::{self, Mapping, Unmappable, Views, Wake, Woken};
 use ntwatch_protocol::mapped::{CONSUMER_SIZE, DATA_OFFSET, MappedRing};
@@ -11,12 +12,10 @@ use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Memory::{
     FILE_MAP, FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile,
     UnmapViewOfFile,
 };
-use windows_sys::w;
 
 /// Maps the session's ring.
 pub(super) fn map(
@@ -43,17 +42,6 @@ pub(super) fn map(
         wake: Box::new(wake),
         wake_bytes,
     })
-}
-
-/// Is this Windows Wine's? Its ntdll alone exports this name.
-fn is_wine() -> bool {
-    // SAFETY: the name ends with a NUL.
-    let ntdll = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
-    if ntdll.is_null() {
-        return false;
-    }
-    // SAFETY: ntdll stays loaded as long as the process runs, and the name ends with a NUL.
-    unsafe { GetProcAddress(ntdll, c"wine_get_version".as_ptr().cast()) }.is_some()
 }
 
 /// Maps both sections. Their handles are closed then, which views do without.
