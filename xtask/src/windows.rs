@@ -15,22 +15,28 @@ const LINKER: &str = "x86_64-w64-mingw32-gcc";
 
 /// A library that Wine lacks.
 const PRNG: &str = "bcryptprimitives";
+/// A kernel for the driver on Wine.
+const SHIM: &str = "ntosshim";
 /// What there is to build, together: alone, each has crates of its own with other features.
-const ALL: [&str; 7] = [
+const ALL: [&str; 9] = [
     "-p",
     "ntwatch-client",
     "--bin",
     "ntwatch",
     "-p",
     PRNG,
+    "-p",
+    SHIM,
     "--lib",
 ];
 
 /// What a build left behind.
 pub(crate) struct Programs {
     pub(crate) client: PathBuf,
-    /// Has to lie beside it on Wine.
+    /// Has to lie where Wine has its libraries.
     pub(crate) prng: PathBuf,
+    /// What the driver imports there in place of Wine's kernel.
+    pub(crate) shim: PathBuf,
 }
 
 /// Builds them, in release.
@@ -39,6 +45,7 @@ pub(crate) fn build() -> Result<Programs> {
     Ok(Programs {
         client: built.executable("ntwatch")?,
         prng: built.dynamic_library(PRNG)?,
+        shim: built.dynamic_library(SHIM)?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Runs the programs for Windows on Wine, a Win32 that nobody here wrote.
 
+mod import;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -47,11 +49,18 @@ pub(crate) fn run() -> Result<()> {
     let programs = windows::build()?;
     let artifacts = build::all()?;
     let wine = Wine::begin()?;
-    let folder = wine.drive().join(FOLDER);
+    let drive = wine.drive();
+    let folder = drive.join(FOLDER);
+    let system = drive.join("windows/system32");
+    let drivers = system.join("drivers");
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-    for file in [&programs.client, &programs.prng, artifacts.path("driver")?] {
-        let to = folder.join(file.file_name().context("a program is a file")?);
-        fs::copy(file, &to).with_context(|| to.display().to_string())?;
+    copy(&programs.client, &folder.join("ntwatch.exe"))?;
+    copy(&programs.prng, &system.join("bcryptprimitives.dll"))?;
+    copy(&programs.shim, &drivers.join(import::SHIM))?;
+    let driver = (artifacts.path("driver")?, folder.join("ntwatch.sys"));
+    let wdfldr = (artifacts.path("wdfldr")?, drivers.join("wdfldr.sys"));
+    for (image, copy) in [&driver, &wdfldr] {
+        import::copy(image, copy)?;
     }
     let paths = pe::lab().join("wine.json");
     let environment = wine.environment().into_iter();
@@ -59,10 +68,13 @@ pub(crate) fn run() -> Result<()> {
     let described = json!({
         "wine": wine.tools.wine,
         "environment": environment.collect::<BTreeMap<_, _>>(),
-        "drive": wine.drive(),
+        "drive": drive,
         "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
         "ntwatch": artifacts.path("ntwatch")?,
-        "driver": artifacts.path("driver")?,
+        "driver": driver.1,
+        "images": [driver, wdfldr],
+        "shim": drivers.join(import::SHIM),
+        "kernel": system.join("ntoskrnl.exe"),
     });
     fs::write(&paths, described.to_string()).with_context(|| paths.display().to_string())?;
     let mut checks = cargo();
@@ -177,6 +189,11 @@ impl Drop for Wine {
             let _ = self.server().arg(how).status();
         }
     }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+    Ok(())
 }
 
 /// Removes a folder, if it is there.

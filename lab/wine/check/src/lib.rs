@@ -1,9 +1,15 @@
 //! Programs for Windows, run on Wine as a user of a shell there would.
 
+mod client;
+mod driver;
+
+pub use client::{Client, Ended};
+pub use driver::{Driver, Service, assert_ends};
+
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::{env, fs};
 
 /// The Wine that `cargo xtask wine` has set up.
@@ -19,8 +25,14 @@ pub struct Wine {
     exe: String,
     /// `ntwatch` for Linux, of the same sources.
     pub ntwatch: PathBuf,
-    /// `ntwatch.sys`, which also lies beside `ntwatch.exe`.
+    /// `ntwatch.sys` as it lies beside `ntwatch.exe`, with another kernel's name in it.
     pub driver: PathBuf,
+    /// The images as they are shipped, and their copies with the other kernel's name.
+    pub images: Vec<(PathBuf, PathBuf)>,
+    /// That other kernel, by its path here.
+    pub shim: PathBuf,
+    /// Wine's.
+    pub kernel: PathBuf,
 }
 
 impl Wine {
@@ -51,10 +63,16 @@ impl Wine {
     /// When Wine cannot be started.
     #[must_use]
     pub fn run(&self, words: &[&str]) -> Output {
+        let running = self.spawn(words);
+        running.wait_with_output().expect("a child of ours")
+    }
+
+    fn spawn(&self, words: &[&str]) -> Child {
         let mut command = Command::new(&self.wine);
         command.envs(&self.environment).env_remove("DISPLAY");
         command.args(words).stdin(Stdio::null());
-        command.output().expect("Wine starts")
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("Wine starts")
     }
 
     /// Where a file of drive C: lies here.

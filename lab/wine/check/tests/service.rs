@@ -1,28 +1,10 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Folder, Wine, text};
+use ntwatch_wine_check::{Folder, Service, Wine, assert_ends};
 use std::fs;
-use std::process::Output;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
 const FILE: &str = "windows/system32/drivers/ntwatch.sys";
-
-/// There is one service of this name, and whoever has this has it.
-fn service() -> MutexGuard<'static, ()> {
-    static SERVICE: Mutex<()> = Mutex::new(());
-    SERVICE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Checks how it ended, and that it says all of this.
-fn assert_ends(output: &Output, code: i32, says: &[&str]) {
-    let (said, errors) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{said}{errors}");
-    let said = if code == 0 { said } else { errors };
-    for word in says {
-        assert!(said.contains(word), "not a word of {word:?} in:\n{said}");
-    }
-}
 
 /// Whether the service control manager, the registry and the disk know the driver: all or none.
 fn is_there(wine: &Wine) -> bool {
@@ -43,16 +25,14 @@ fn create(wine: &Wine, image: &str) {
 /// A folder with the program, and with nothing to install.
 fn program(wine: &Wine, name: &str) -> Folder {
     let folder = wine.folder(name);
-    for file in ["ntwatch.exe", "bcryptprimitives.dll"] {
-        let from = wine.here("ntwatch").join(file);
-        fs::copy(from, folder.here().join(file)).expect("the program is there");
-    }
+    let from = wine.here("ntwatch/ntwatch.exe");
+    fs::copy(from, folder.here().join("ntwatch.exe")).expect("the program is there");
     folder
 }
 
 #[test]
 fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
-    let (_alone, wine) = (service(), Wine::get());
+    let (_alone, wine) = (Service::alone(), Wine::get());
     let ends = |word, code, says: &[&str]| assert_ends(&wine.ntwatch(&[word]), code, says);
     assert!(!is_there(&wine));
     for word in ["start", "stop", "uninstall"] {
@@ -82,7 +62,7 @@ fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
 
 #[test]
 fn what_is_not_there_is_not_installed() {
-    let (_alone, wine) = (service(), Wine::get());
+    let (_alone, wine) = (Service::alone(), Wine::get());
     let folder = program(&wine, "bare");
     let exe = folder.there("ntwatch.exe");
     let output = wine.run(&[&exe, "install"]);
@@ -103,7 +83,7 @@ fn what_is_not_there_is_not_installed() {
 /// Wine says that it took the package, and did nothing.
 #[test]
 fn a_package_that_no_service_comes_of_is_left_for_the_service_control_manager() {
-    let (_alone, wine) = (service(), Wine::get());
+    let (_alone, wine) = (Service::alone(), Wine::get());
     let folder = program(&wine, "package");
     let inf = folder.here().join("ntwatch.inf");
     fs::write(inf, include_str!("../../../../inf/ntwatch.inx")).unwrap();
@@ -132,7 +112,7 @@ fn a_package_that_no_service_comes_of_is_left_for_the_service_control_manager() 
 
 #[test]
 fn a_file_that_somebody_else_put_somewhere_stays_there() {
-    let (_alone, wine) = (service(), Wine::get());
+    let (_alone, wine) = (Service::alone(), Wine::get());
     let folder = wine.folder("elsewhere");
     let here = folder.here().join("ntwatch.sys");
     fs::copy(&wine.driver, &here).unwrap();
@@ -146,7 +126,7 @@ fn a_file_that_somebody_else_put_somewhere_stays_there() {
 /// Wine has no driver store, and nothing that would remove a package from it.
 #[test]
 fn a_driver_in_the_store_is_its_packages_to_remove() {
-    let (_alone, wine) = (service(), Wine::get());
+    let (_alone, wine) = (Service::alone(), Wine::get());
     let store = r"System32\DriverStore\FileRepository\ntwatch.inf_amd64_0123456789abcdef";
     create(&wine, &format!(r"\SystemRoot\{store}\ntwatch.sys"));
     let inf = format!(r"{store}\ntwatch.inf");

@@ -1,7 +1,7 @@
 //! `bcryptprimitives.dll`, which Rust's library asks for random bytes and Wine 8 lacks: programs end
 //! with code 53 there before they begin.
 //!
-//! It lies beside the program, and is for Wine alone.
+//! It lies where Wine has its libraries, and is for Wine alone.
 #![no_std]
 
 use core::panic::PanicInfo;

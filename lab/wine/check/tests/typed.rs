@@ -1,0 +1,137 @@
+//! The driver and the client together, as somebody at a console has them.
+
+use ntwatch_wine_check::{Driver, Wine, assert_ends, text};
+use std::collections::BTreeSet;
+use std::fs;
+
+/// What is in the registry's list of services, and in the folders that programs are installed to.
+fn installed(wine: &Wine) -> BTreeSet<String> {
+    let services = r"HKLM\System\CurrentControlSet\Services";
+    let services = wine.run(&["reg", "query", services]);
+    assert!(services.status.success());
+    let services = text(&services.stdout).lines().map(str::to_owned);
+    let folders = ["system32", "system32/drivers", "inf"];
+    let files = folders.into_iter().flat_map(|folder| {
+        let folder = wine.here("windows").join(folder);
+        let entries = fs::read_dir(&folder).expect("a folder of Windows'");
+        entries.map(|entry| entry.expect("it can be read").path().display().to_string())
+    });
+    services.chain(files).collect()
+}
+
+#[test]
+fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left() {
+    let wine = Wine::get();
+    let before = installed(&wine);
+    let driver = Driver::load(&wine);
+    assert_ne!(installed(&wine), before);
+    let again = wine.ntwatch(&["start"]);
+    assert_ends(&again, 0, &["The driver was loaded already"]);
+    let status = wine.ntwatch(&["status"]);
+    let says = [
+        r"\\.\ntwatch on",
+        "0.1.0.0",
+        "process_start",
+        "0 besides this one",
+    ];
+    assert_ends(&status, 0, &says);
+
+    let mut watch = wine.start(&[
+        "watch",
+        "--events",
+        "process_start,process_exit",
+        "--for",
+        "3s",
+    ]);
+    // What runs already is told first: this program is among it.
+    watch.line("ntwatch.exe");
+    let _ = wine.run(&["cmd", "/c", "exit", "7"]);
+    let start = watch.line("cmd.exe");
+    assert!(start.contains(" start "), "{start}");
+    let exit = watch.line_that(|line| line.contains("cmd.exe") && line.contains(" exit "));
+    let exit = exit.expect("what starts also ends");
+    assert!(exit.contains("code 7"), "{exit}");
+    let watched = watch.end();
+    assert_eq!(watched.status.code(), Some(0), "{}", watched.errors);
+    assert!(watched.errors.contains("0 lost"), "{}", watched.errors);
+    assert!(
+        watched.errors.contains("The account balances"),
+        "{}",
+        watched.errors
+    );
+
+    let stats = wine.ntwatch(&["stats"]);
+    assert_ends(
+        &stats,
+        0,
+        &["offered", "process_start", "0 sessions besides this one"],
+    );
+
+    let recording = wine.folder("recorded");
+    let file = recording.there("events.parquet");
+    let record = wine.start(&[
+        "record",
+        &file,
+        "--events",
+        "process_start,process_exit",
+        "--for",
+        "2s",
+    ]);
+    while !recording.here().join("events.parquet.growing").exists() {
+        std::thread::yield_now();
+    }
+    let _ = wine.run(&["cmd", "/c", "exit"]);
+    let recorded = record.end();
+    assert_eq!(recorded.status.code(), Some(0), "{}", recorded.errors);
+    let shown = wine.ntwatch(&["show", &file]);
+    assert_ends(&shown, 0, &["cmd.exe"]);
+    drop(driver);
+    assert_eq!(installed(&wine), before);
+}
+
+#[test]
+fn a_process_is_protected_as_long_as_the_rule_is_kept() {
+    let wine = Wine::get();
+    let _driver = Driver::load(&wine);
+    let mut watch = wine.start(&[
+        "watch",
+        "--format",
+        "jsonl",
+        "--events",
+        "process_start,process_exit",
+        "--for",
+        "20s",
+    ]);
+    let running = watch.line(r#"\\services.exe"#);
+    let running: serde_json::Value = serde_json::from_str(&running).expect("a line is JSON");
+    let pid = running["process"]["pid"].to_string();
+    let list = || wine.ntwatch(&["protect", "list"]);
+    assert_ends(&list(), 0, &["No process is protected"]);
+    let words = [
+        "protect",
+        "add",
+        "--deny",
+        "terminate",
+        "--for",
+        "30s",
+        &pid,
+    ];
+    let keeper = wine.start(&words);
+    let denied = format!("services.exe ({pid}): TERMINATE to it");
+    while !text(&list().stdout).contains(&denied) {}
+    assert_ends(
+        &wine.ntwatch(&["protect", "remove", &pid]),
+        0,
+        &["is no longer protected"],
+    );
+    let kept = keeper.end();
+    assert_eq!(kept.status.code(), Some(1), "{}", kept.errors);
+    assert!(
+        kept.errors.contains("somebody else has ended the rule"),
+        "{}",
+        kept.errors
+    );
+    assert_ends(&list(), 0, &["No process is protected"]);
+    let none = wine.ntwatch(&["protect", "remove", &pid]);
+    assert_ends(&none, 1, &["no"]);
+}
