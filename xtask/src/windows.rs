@@ -18,11 +18,15 @@ const PRNG: &str = "bcryptprimitives";
 /// A kernel for the driver on Wine.
 const SHIM: &str = "ntosshim";
 /// What there is to build, together: alone, each has crates of its own with other features.
-const ALL: [&str; 9] = [
+const ALL: [&str; 13] = [
     "-p",
     "ntwatch-client",
     "--bin",
     "ntwatch",
+    "-p",
+    "ntwatch-hand",
+    "--bin",
+    "hand",
     "-p",
     PRNG,
     "-p",
@@ -33,6 +37,8 @@ const ALL: [&str; 9] = [
 /// What a build left behind.
 pub(crate) struct Programs {
     pub(crate) client: PathBuf,
+    /// Does what a user does.
+    pub(crate) hand: PathBuf,
     /// Has to lie where Wine has its libraries.
     pub(crate) prng: PathBuf,
     /// What the driver imports there in place of Wine's kernel.
@@ -44,6 +50,7 @@ pub(crate) fn build() -> Result<Programs> {
     let built = command::build(cargo("build")?.args(ALL))?;
     Ok(Programs {
         client: built.executable("ntwatch")?,
+        hand: built.executable("hand")?,
         prng: built.dynamic_library(PRNG)?,
         shim: built.dynamic_library(SHIM)?,
     })

@@ -55,6 +55,7 @@ pub(crate) fn run() -> Result<()> {
     let drivers = system.join("drivers");
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
     copy(&programs.client, &folder.join("ntwatch.exe"))?;
+    copy(&programs.hand, &folder.join("hand.exe"))?;
     copy(&programs.prng, &system.join("bcryptprimitives.dll"))?;
     copy(&programs.shim, &drivers.join(import::SHIM))?;
     let driver = (artifacts.path("driver")?, folder.join("ntwatch.sys"));
@@ -70,6 +71,7 @@ pub(crate) fn run() -> Result<()> {
         "environment": environment.collect::<BTreeMap<_, _>>(),
         "drive": drive,
         "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
+        "hand": format!(r"C:\{FOLDER}\hand.exe"),
         "ntwatch": artifacts.path("ntwatch")?,
         "driver": driver.1,
         "images": [driver, wdfldr],

@@ -22,7 +22,9 @@ pub struct Wine {
     /// Where its drive C: lies here.
     drive: PathBuf,
     /// `ntwatch.exe`, by its path there.
-    exe: String,
+    pub exe: String,
+    /// `hand.exe`, which does what a user does.
+    hand: String,
     /// `ntwatch` for Linux, of the same sources.
     pub ntwatch: PathBuf,
     /// `ntwatch.sys` as it lies beside `ntwatch.exe`, with another kernel's name in it.
@@ -68,11 +70,35 @@ impl Wine {
     }
 
     fn spawn(&self, words: &[&str]) -> Child {
-        let mut command = Command::new(&self.wine);
-        command.envs(&self.environment).env_remove("DISPLAY");
+        let mut command = self.command();
         command.args(words).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("Wine starts")
+    }
+
+    /// Wine, which wants the words of a program.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.wine);
+        self.set(&mut command);
+        command
+    }
+
+    /// `ntwatch.exe` with these words, by `hand.exe` with those.
+    #[must_use]
+    pub fn by_hand(&self, hand: &[&str], words: &[&str]) -> Command {
+        let mut command = self.command();
+        command.arg(&self.hand).args(hand);
+        command.arg(&self.exe).args(words);
+        command
+    }
+
+    /// The environment of a shell on Windows.
+    fn set(&self, command: &mut Command) {
+        command.envs(&self.environment);
+        for name in ["DISPLAY", "NO_COLOR", "TERM"] {
+            command.env_remove(name);
+        }
     }
 
     /// Where a file of drive C: lies here.

@@ -54,6 +54,30 @@ fn wrong_words_are_pointed_at() {
 }
 
 #[test]
+fn words_may_be_what_no_text_is() {
+    let wine = Wine::get();
+    for (words, code, said) in [
+        (
+            &["show", r"C:\{d83d}.jsonl"][..],
+            1,
+            "cannot open C:\\\u{fffd}.jsonl",
+        ),
+        (&["show", "--co{dc00}unt", "5"], 2, "'--co\u{fffd}unt'"),
+        (&["show", "--where", "{d83d}", "x"], 2, "invalid UTF-8"),
+        (&["sh{d83d}ow"], 2, "'sh\u{fffd}ow'"),
+    ] {
+        let output = wine.by_hand(&["run"], words).output();
+        let output = output.expect("Wine starts");
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
+        assert!(
+            errors.contains(said),
+            "not a word of {said:?} in:\n{errors}"
+        );
+    }
+}
+
+#[test]
 fn it_tells_its_version_and_how_it_is_used() {
     let wine = Wine::get();
     for (words, said) in [

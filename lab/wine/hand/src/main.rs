@@ -1,0 +1,29 @@
+//! `hand.exe`: does to programs of Windows what their users do, and nobody on Linux can do for them.
+//!
+//! ```text
+//! hand run PROGRAM WORD…                  passes its words on
+//! hand press KEYS FILE PROGRAM WORD…      starts it in a console of its own, waits for FILE, does there
+//!                                         what KEYS says (ctrl-c, ctrl-c-again or close), and removes
+//!                                         FILE
+//! ```
+//!
+//! It ends as the program did. `{d83d}` in a word of the program's is a unit of UTF-16, so that a
+//! command line can be what no text is.
+
+mod console;
+mod program;
+
+use std::{env, io, process};
+
+fn main() -> io::Result<()> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let code = match words[..] {
+        ["run", program, ref words @ ..] => program::command(program, words).status()?.code(),
+        ["press", keys, file, program, ref words @ ..] => {
+            console::press(keys, file, program::command(program, words))?
+        }
+        _ => return Err(io::Error::other("the words are in src/main.rs")),
+    };
+    process::exit(code.unwrap_or(1))
+}
