@@ -17,8 +17,10 @@ const LINKER: &str = "x86_64-w64-mingw32-gcc";
 const PRNG: &str = "bcryptprimitives";
 /// A kernel for the driver on Wine.
 const SHIM: &str = "ntosshim";
+/// A library of Windows that is empty on Wine.
+const NEWDEV: &str = "newdev";
 /// What there is to build, together: alone, each has crates of its own with other features.
-const ALL: [&str; 13] = [
+const ALL: [&str; 15] = [
     "-p",
     "ntwatch-client",
     "--bin",
@@ -31,6 +33,8 @@ const ALL: [&str; 13] = [
     PRNG,
     "-p",
     SHIM,
+    "-p",
+    NEWDEV,
     "--lib",
 ];
 
@@ -43,6 +47,8 @@ pub(crate) struct Programs {
     pub(crate) prng: PathBuf,
     /// What the driver imports there in place of Wine's kernel.
     pub(crate) shim: PathBuf,
+    /// Does nothing beside it: it stands for a library of the system's.
+    pub(crate) newdev: PathBuf,
 }
 
 /// Builds them, in release.
@@ -53,6 +59,7 @@ pub(crate) fn build() -> Result<Programs> {
         hand: built.executable("hand")?,
         prng: built.dynamic_library(PRNG)?,
         shim: built.dynamic_library(SHIM)?,
+        newdev: built.dynamic_library(NEWDEV)?,
     })
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn run() -> Result<()> {
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
     copy(&programs.client, &folder.join("ntwatch.exe"))?;
     copy(&programs.hand, &folder.join("hand.exe"))?;
+    copy(&programs.newdev, &folder.join("newdev.dll"))?;
     copy(&programs.prng, &system.join("bcryptprimitives.dll"))?;
     copy(&programs.shim, &drivers.join(import::SHIM))?;
     let driver = (artifacts.path("driver")?, folder.join("ntwatch.sys"));

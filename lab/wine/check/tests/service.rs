@@ -9,9 +9,10 @@ const FILE: &str = "windows/system32/drivers/ntwatch.sys";
 /// Whether the service control manager, the registry and the disk know the driver: all or none.
 fn is_there(wine: &Wine) -> bool {
     let registered = wine.run(&["reg", "query", KEY]).status.success();
-    let known = wine.run(&["sc", "query", "ntwatch"]).status.success();
+    let asked = wine.run(&["sc", "query", "ntwatch"]);
+    let known = asked.status.success();
     let copied = wine.here(FILE).exists();
-    assert_eq!((registered, copied), (known, known));
+    assert_eq!((registered, copied), (known, known), "{asked:?}");
     known
 }
 

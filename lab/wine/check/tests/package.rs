@@ -1,0 +1,181 @@
+//! `ntwatch install` by the package, with a stand-in for what installs packages on Windows
+//! (`lab/wine/newdev`). What comes of Wine's own is in `service.rs`.
+
+use ntwatch_wine_check::{Folder, Service, Wine, assert_ends};
+use std::path::PathBuf;
+use std::{fs, thread};
+
+const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
+/// Where Wine is told to prefer another's library to its own.
+const OVERRIDES: &str = r"HKCU\Software\Wine\DllOverrides";
+const STORE: &str = "windows/system32/DriverStore/FileRepository";
+
+/// A Wine that prefers another's `newdev.dll` to its own, as long as this lives. It has the
+/// service to itself.
+struct Machine {
+    wine: Wine,
+    newdev: PathBuf,
+    own: Vec<u8>,
+    _alone: Service,
+}
+
+impl Machine {
+    /// One whose `newdev.dll` is the stand-in.
+    fn get() -> Self {
+        let machine = Self::bare();
+        let stand_in = machine.wine.here("ntwatch/newdev.dll");
+        fs::copy(stand_in, &machine.newdev).expect("the stand-in is there");
+        machine
+    }
+
+    /// One that has no other's yet.
+    fn bare() -> Self {
+        let (_alone, wine) = (Service::alone(), Wine::get());
+        let newdev = wine.here("windows/system32/newdev.dll");
+        let own = fs::read(&newdev).expect("Wine has one");
+        let prefer = ["/v", "newdev", "/d", "native,builtin", "/f"];
+        let prefer = wine.run(&[&["reg", "add", OVERRIDES][..], &prefer].concat());
+        assert!(prefer.status.success());
+        Self {
+            wine,
+            newdev,
+            own,
+            _alone,
+        }
+    }
+
+    /// A folder with the program and a package of this catalogue, if it has one.
+    fn package(&self, catalogue: Option<&str>) -> Folder {
+        let folder = self.wine.folder("package");
+        for file in ["ntwatch.exe", "ntwatch.sys"] {
+            let from = self.wine.here("ntwatch").join(file);
+            fs::copy(from, folder.here().join(file)).expect("it is there");
+        }
+        let inf = include_str!("../../../../inf/ntwatch.inx");
+        fs::write(folder.here().join("ntwatch.inf"), inf).unwrap();
+        if let Some(text) = catalogue {
+            fs::write(folder.here().join("ntwatch.cat"), text).unwrap();
+        }
+        folder
+    }
+
+    /// What is there of the driver: the service, its key, what the store has, and a file that is
+    /// nobody's.
+    fn has(&self) -> [bool; 4] {
+        let knows = |words: &[&str]| self.wine.run(words).status.success();
+        let store = fs::read_dir(self.wine.here(STORE));
+        [
+            knows(&["sc", "query", "ntwatch"]),
+            knows(&["reg", "query", KEY]),
+            store.is_ok_and(|mut store| store.next().is_some()),
+            self.wine
+                .here("windows/system32/drivers/ntwatch.sys")
+                .exists(),
+        ]
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let own = ["reg", "delete", OVERRIDES, "/v", "newdev", "/f"];
+        let preferred = self.wine.run(&own).status.success();
+        fs::write(&self.newdev, &self.own).expect("it can be put back");
+        assert!(preferred || thread::panicking());
+    }
+}
+
+const NOTHING: [bool; 4] = [false; 4];
+const IN_STORE: [bool; 4] = [true, true, true, false];
+
+#[test]
+fn a_package_comes_into_the_store_and_goes_without_a_trace() {
+    let machine = Machine::get();
+    let folder = machine.package(Some("trusted"));
+    let exe = folder.there("ntwatch.exe");
+    let ends = |words: &[&str], code, says: &[&str]| {
+        assert_ends(&machine.wine.run(&[&[&*exe], words].concat()), code, says);
+    };
+    let by = r"by its package, C:\package\ntwatch.inf; `ntwatch start`";
+    ends(&["install"], 0, &[by]);
+    assert_eq!(machine.has(), IN_STORE);
+    let parameters = format!(r"{KEY}\Parameters");
+    let told = machine
+        .wine
+        .run(&["reg", "query", &parameters, "/v", "Altitude"]);
+    assert_ends(&told, 0, &["371250.94173"]);
+    ends(&["install"], 1, &["`ntwatch uninstall` removes it"]);
+    ends(&["start"], 0, &["The driver is loaded"]);
+    ends(&["status"], 0, &["0 besides this one"]);
+    // It is unloaded first.
+    ends(&["uninstall"], 0, &["is uninstalled"]);
+    assert_eq!(machine.has(), NOTHING);
+    // And again, by another program that has no package beside it.
+    let inf = folder.there("ntwatch.inf");
+    let output = machine.wine.ntwatch(&["install", "--package", &inf]);
+    assert_ends(&output, 0, &[by]);
+    assert_eq!(machine.has(), IN_STORE);
+    assert_ends(
+        &machine.wine.ntwatch(&["uninstall"]),
+        0,
+        &["is uninstalled"],
+    );
+    assert_eq!(machine.has(), NOTHING);
+}
+
+#[test]
+fn a_package_that_is_not_trusted_is_not_installed_and_what_to_do_is_said() {
+    let machine = Machine::get();
+    let catalogue = "lacks its signed catalogue ntwatch.cat";
+    let trust = "certutil -addstore Root WDRLocalTestCert.cer";
+    for (thought, says) in [
+        (None, catalogue),
+        (Some("0x800b0100"), catalogue),
+        (Some("0x800b0109"), trust),
+        (Some("0x800b010d"), "bcdedit /set testsigning on"),
+        (Some("0xe0000242"), trust),
+        (Some("0xe0000243"), "`--driver ntwatch.sys` does without"),
+        (Some("0xe000024b"), "not the one that was signed"),
+        (Some("0xe0000249"), "a policy of this machine's forbids it"),
+        (Some("0xe0000235"), "the 64-bit ntwatch.exe"),
+        (Some("0x5"), "that takes an administrator"),
+    ] {
+        let folder = machine.package(thought);
+        let output = machine.wine.run(&[&folder.there("ntwatch.exe"), "install"]);
+        let code = if thought == Some("0x5") { 3 } else { 1 };
+        assert_ends(&output, code, &["cannot install the driver: ", says]);
+        assert_eq!(machine.has(), NOTHING, "{thought:?}");
+    }
+}
+
+#[test]
+fn a_library_beside_the_program_is_not_taken_for_windows_own() {
+    let machine = Machine::bare();
+    let folder = machine.package(Some("trusted"));
+    let stand_in = machine.wine.here("ntwatch/newdev.dll");
+    fs::copy(stand_in, folder.here().join("newdev.dll")).unwrap();
+    let exe = folder.there("ntwatch.exe");
+    let output = machine.wine.run(&[&exe, "install"]);
+    assert_ends(
+        &output,
+        0,
+        &["by the service control manager", "made no service"],
+    );
+    assert_ends(
+        &machine.wine.run(&[&exe, "uninstall"]),
+        0,
+        &["is uninstalled"],
+    );
+    assert_eq!(machine.has(), NOTHING);
+}
+
+#[test]
+fn a_restart_that_windows_wants_is_passed_on() {
+    let machine = Machine::get();
+    let folder = machine.package(Some("restart"));
+    let exe = folder.there("ntwatch.exe");
+    let restart = "Restart the machine";
+    for (word, has) in [("install", IN_STORE), ("uninstall", NOTHING)] {
+        assert_ends(&machine.wine.run(&[&exe, word]), 0, &["installed", restart]);
+        assert_eq!(machine.has(), has);
+    }
+}
