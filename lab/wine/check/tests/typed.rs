@@ -1,8 +1,14 @@
 //! The driver and the client together, as somebody at a console has them.
 
-use ntwatch_wine_check::{Driver, Wine, assert_ends, text};
+use ntwatch_wine_check::{Driver, Service, Wine, assert_ends, text};
 use std::collections::BTreeSet;
 use std::fs;
+
+/// What is there when no test has the service.
+fn installed_alone(wine: &Wine) -> BTreeSet<String> {
+    let _alone = Service::alone();
+    installed(wine)
+}
 
 /// What is in the registry's list of services, and in the folders that programs are installed to.
 fn installed(wine: &Wine) -> BTreeSet<String> {
@@ -22,7 +28,7 @@ fn installed(wine: &Wine) -> BTreeSet<String> {
 #[test]
 fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left() {
     let wine = Wine::get();
-    let before = installed(&wine);
+    let before = installed_alone(&wine);
     let driver = Driver::load(&wine);
     assert_ne!(installed(&wine), before);
     let again = wine.ntwatch(&["start"]);
@@ -86,7 +92,7 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
     let shown = wine.ntwatch(&["show", &file]);
     assert_ends(&shown, 0, &["cmd.exe"]);
     drop(driver);
-    assert_eq!(installed(&wine), before);
+    assert_eq!(installed_alone(&wine), before);
 }
 
 #[test]
