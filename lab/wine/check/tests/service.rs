@@ -62,6 +62,22 @@ fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
 }
 
 #[test]
+fn what_takes_an_administrator_is_refused_before_anything_is_changed() {
+    let (_alone, wine) = (Service::alone(), Wine::get());
+    let refused = |word: &str, says| {
+        let output = wine.by_hand(&["unelevated"], &[word]).output();
+        let says = [says, "takes an administrator", "\"Run as administrator\""];
+        assert_ends(&output.expect("Wine starts"), 3, &says);
+    };
+    refused("install", "cannot install the driver");
+    assert!(!is_there(&wine));
+    assert_ends(&wine.ntwatch(&["install"]), 0, &["`ntwatch start`"]);
+    refused("uninstall", "cannot uninstall the driver");
+    assert!(is_there(&wine));
+    assert_ends(&wine.ntwatch(&["uninstall"]), 0, &["is uninstalled"]);
+}
+
+#[test]
 fn what_is_not_there_is_not_installed() {
     let (_alone, wine) = (Service::alone(), Wine::get());
     let folder = program(&wine, "bare");

@@ -1,5 +1,6 @@
 //! What a console tells the programs in it.
 
+use crate::succeeded;
 use std::ffi::c_void;
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
@@ -108,11 +109,4 @@ fn close(child: &mut Child, told: impl FnOnce() -> io::Result<()>) -> io::Result
     succeeded(unsafe { CloseHandle(thread) })?;
     // It may have ended by itself.
     child.kill()
-}
-
-fn succeeded(done: BOOL) -> io::Result<()> {
-    match done {
-        0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
 }

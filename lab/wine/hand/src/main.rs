@@ -5,6 +5,7 @@
 //! hand press KEYS FILE PROGRAM WORD…      starts it in a console of its own, waits for FILE, does there
 //!                                         what KEYS says (ctrl-c, ctrl-c-again or close), and removes
 //!                                         FILE
+//! hand unelevated PROGRAM WORD…           as somebody who is no administrator there
 //! ```
 //!
 //! It ends as the program did. `{d83d}` in a word of the program's is a unit of UTF-16, so that a
@@ -12,8 +13,10 @@
 
 mod console;
 mod program;
+mod unelevated;
 
 use std::{env, io, process};
+use windows_sys::core::BOOL;
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -23,7 +26,15 @@ fn main() -> io::Result<()> {
         ["press", keys, file, program, ref words @ ..] => {
             console::press(keys, file, program::command(program, words))?
         }
+        ["unelevated", ref words @ ..] => Some(unelevated::run(words)?),
         _ => return Err(io::Error::other("the words are in src/main.rs")),
     };
     process::exit(code.unwrap_or(1))
+}
+
+fn succeeded(done: BOOL) -> io::Result<()> {
+    match done {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
