@@ -10,7 +10,7 @@ const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
 const OVERRIDES: &str = r"HKCU\Software\Wine\DllOverrides";
 const STORE: &str = "windows/system32/DriverStore/FileRepository";
 
-/// A Wine that prefers another's `newdev.dll` to its own, as long as this lives. It has the
+/// A Wine that may prefer another's `newdev.dll` to its own, as long as this lives. It has the
 /// service to itself.
 struct Machine {
     wine: Wine,
@@ -22,18 +22,18 @@ struct Machine {
 impl Machine {
     /// One whose `newdev.dll` is the stand-in.
     fn get() -> Self {
-        let machine = Self::bare();
+        let machine = Self::preferring("native,builtin");
         let stand_in = machine.wine.here("ntwatch/newdev.dll");
         fs::copy(stand_in, &machine.newdev).expect("the stand-in is there");
         machine
     }
 
     /// One that has no other's yet.
-    fn bare() -> Self {
+    fn preferring(order: &str) -> Self {
         let (_alone, wine) = (Service::alone(), Wine::get());
         let newdev = wine.here("windows/system32/newdev.dll");
         let own = fs::read(&newdev).expect("Wine has one");
-        let prefer = ["/v", "newdev", "/d", "native,builtin", "/f"];
+        let prefer = ["/v", "newdev", "/d", order, "/f"];
         let prefer = wine.run(&[&["reg", "add", OVERRIDES][..], &prefer].concat());
         assert!(prefer.status.success());
         Self {
@@ -149,7 +149,7 @@ fn a_package_that_is_not_trusted_is_not_installed_and_what_to_do_is_said() {
 
 #[test]
 fn a_library_beside_the_program_is_not_taken_for_windows_own() {
-    let machine = Machine::bare();
+    let machine = Machine::preferring("native,builtin");
     let folder = machine.package(Some("trusted"));
     let stand_in = machine.wine.here("ntwatch/newdev.dll");
     fs::copy(stand_in, folder.here().join("newdev.dll")).unwrap();
@@ -160,6 +160,21 @@ fn a_library_beside_the_program_is_not_taken_for_windows_own() {
         0,
         &["by the service control manager", "made no service"],
     );
+    assert_ends(
+        &machine.wine.run(&[&exe, "uninstall"]),
+        0,
+        &["is uninstalled"],
+    );
+    assert_eq!(machine.has(), NOTHING);
+}
+
+#[test]
+fn a_windows_without_the_library_has_the_service_control_manager_do_it() {
+    let machine = Machine::preferring("");
+    let folder = machine.package(Some("trusted"));
+    let exe = folder.there("ntwatch.exe");
+    let says = ["by the service control manager", "has no DiInstallDriver"];
+    assert_ends(&machine.wine.run(&[&exe, "install"]), 0, &says);
     assert_ends(
         &machine.wine.run(&[&exe, "uninstall"]),
         0,
