@@ -15,6 +15,7 @@ mod report;
 #[cfg(windows)]
 mod service;
 mod show;
+mod terminal;
 mod watch;
 
 use clap::Parser;

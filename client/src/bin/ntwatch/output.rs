@@ -1,6 +1,7 @@
 //! Standard output: buffered, with colours and a width if it is a terminal.
 
 use crate::failure::Failure;
+use crate::terminal;
 use anstream::{AutoStream, ColorChoice};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
@@ -15,7 +16,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Standard output of a command that prints for long.
 pub(crate) struct Output {
-    to: BufWriter<AutoStream<Stdout>>,
+    to: BufWriter<Stdout>,
     /// May there be colours? (`NO_COLOR` and its like are respected.)
     pub(crate) colours: bool,
     /// Columns of the terminal, if it is one.
@@ -25,21 +26,17 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new() -> Self {
         let stdout = io::stdout();
-        let colours = AutoStream::choice(&stdout) != ColorChoice::Never;
+        let is_ready = terminal::begin_stdout();
+        let wanted = AutoStream::choice(&stdout) != ColorChoice::Never;
         let width = stdout
             .is_terminal()
             .then(terminal_size::terminal_size)
             .flatten()
             .map(|(width, _)| usize::from(width.0));
-        let to = if colours {
-            AutoStream::always(stdout)
-        } else {
-            // Passes everything through. Nothing here needs to be stripped.
-            AutoStream::always_ansi(stdout)
-        };
         Self {
-            to: BufWriter::with_capacity(BUFFER, to),
-            colours,
+            // N.B. `AutoStream`'s own stream for consoles that know no sequences loses text.
+            to: BufWriter::with_capacity(BUFFER, stdout),
+            colours: wanted && is_ready,
             width,
         }
     }

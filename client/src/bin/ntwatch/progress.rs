@@ -1,5 +1,6 @@
 //! How far a long command has come, on a terminal; nothing elsewhere.
 
+use crate::terminal;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressStyle};
 use ntwatch_client::{Body, Event};
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ impl Progress {
     }
 
     fn of(bar: ProgressBar, template: &str) -> Self {
+        // Where it cannot be, the line is less tidy.
+        let _ = terminal::begin_stderr();
         // The templates are sound: the terminal's tests show them.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

@@ -93,6 +93,18 @@ impl Wine {
         command
     }
 
+    /// `ntwatch.exe` with these words, which a shell understands, on a terminal of so many columns.
+    /// What is written to its standard input is typed there.
+    #[must_use]
+    pub fn on_terminal(&self, columns: u32, words: &str) -> Command {
+        let (wine, exe) = (self.wine.display(), &self.exe);
+        let line = format!("stty cols {columns} rows 40 && exec '{wine}' '{exe}' {words}");
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        self.set(&mut command);
+        command
+    }
+
     /// The environment of a shell on Windows.
     fn set(&self, command: &mut Command) {
         command.envs(&self.environment);
