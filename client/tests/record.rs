@@ -8,6 +8,7 @@ use common::program::{assert_fails, names, ntwatch, run, text};
 use common::records::{Start, exit, lost, start};
 use common::serve::Server;
 use ntwatch_client::protocol::record::FIRST_SEQ;
+use rustix::process::Signal;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -214,8 +215,14 @@ fn losses_fail_a_recording_only_if_asked_to_and_are_in_it() {
 }
 
 #[test]
-fn ctrl_c_ends_a_recording_and_it_is_whole() {
-    for extension in ["jsonl", "csv"] {
+fn what_asks_a_recording_to_end_leaves_it_whole() {
+    for (signal, extension) in [
+        (Signal::INT, "jsonl"),
+        (Signal::INT, "csv"),
+        (Signal::TERM, "csv"),
+        // The terminal is closed.
+        (Signal::HUP, "csv"),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("day").with_extension(extension);
         let mut machine = start_and_exit();
@@ -231,9 +238,10 @@ fn ctrl_c_ends_a_recording_and_it_is_whole() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{signal:?}: {said}");
         assert_eq!(names(dir.path()), [format!("day.{extension}")]);
     }
 }

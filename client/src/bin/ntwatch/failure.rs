@@ -30,7 +30,7 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     Output(io::Error),
     /// Ctrl+C cannot be caught.
-    Signals(ctrlc::Error),
+    Signals(io::Error),
     /// `--fields` for a format whose fields are not ntwatch's.
     Fields(Shape),
 }
