@@ -107,4 +107,20 @@ fn paths_may_be_long_and_in_any_language() {
         &["show", "--where", "event == process_start", &there],
     );
     assert!(text(&shown).contains(" start "), "{}", text(&shown));
+    // And a new file in it, by whatever path.
+    let relative = format!(r"{}\записи.csv", long.join(r"\"));
+    let verbatim = format!(r"\\?\{}", there.replace(".jsonl", ".parquet"));
+    for to in [&relative, &verbatim] {
+        let mut command = wine.command();
+        command.args([&wine.exe, "convert", &there, to]);
+        let output = command.current_dir(folder.here()).output();
+        let output = output.expect("Wine starts");
+        assert!(output.status.success(), "{to}: {}", text(&output.stderr));
+    }
+    let mut files: Vec<_> = fs::read_dir(&inner)
+        .expect("a folder of ours")
+        .map(|file| file.expect("a file of ours").file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["записи.csv", "записи.jsonl", "записи.parquet"]);
 }
