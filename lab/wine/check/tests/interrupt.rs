@@ -1,6 +1,6 @@
 //! Ctrl+C, and a console that is closed.
 //!
-//! N.B. Wine 8 has no Ctrl+Break, and tells no program that its console is closed: `hand.exe` closes it
+//! N.B. Wine 8 has no Ctrl+Break, and tells no program that its console is closed: `hand.exe` does both
 //! as Windows does.
 
 use ntwatch_wine_check::{Driver, Folder, Wine, text};
@@ -62,9 +62,9 @@ fn assert_given_up(folder: &Folder, code: Option<i32>, said: &str) {
 }
 
 #[test]
-fn ctrl_c_or_a_closed_console_leave_nothing_half_done() {
+fn ctrl_c_ctrl_break_or_a_closed_console_leave_nothing_half_done() {
     let wine = Wine::get();
-    for keys in ["ctrl-c", "close"] {
+    for keys in ["ctrl-c", "ctrl-break", "close"] {
         let folder = wine.folder(keys);
         let (gesture, file) = (folder.there("go"), folder.there("x.jsonl"));
         let mut command = wine.by_hand(
@@ -83,7 +83,7 @@ fn ctrl_c_or_a_closed_console_leave_nothing_half_done() {
 fn a_session_that_is_recorded_ends_as_its_file_does() {
     let wine = Wine::get();
     let _driver = Driver::load(&wine);
-    for keys in ["ctrl-c", "close"] {
+    for keys in ["ctrl-c", "ctrl-break", "close"] {
         let folder = wine.folder(&format!("recorded by {keys}"));
         let (gesture, file) = (folder.there("go"), folder.there("x.jsonl"));
         let mut command = wine.by_hand(

@@ -2,16 +2,15 @@
 
 use crate::succeeded;
 use std::ffi::c_void;
-use std::os::windows::io::AsRawHandle;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 use std::{fs, io, ptr, thread};
-use windows_sys::Win32::Foundation::CloseHandle;
 use windows_sys::Win32::System::Console::{
-    AttachConsole, CTRL_C_EVENT, CTRL_CLOSE_EVENT, FreeConsole, GenerateConsoleCtrlEvent,
-    SetConsoleCtrlHandler,
+    AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, FreeConsole,
+    GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
 };
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{
@@ -36,15 +35,28 @@ pub(crate) fn press(what: &str, file: &str, mut program: Command) -> io::Result<
         }
         thread::sleep(SOON);
     }
-    if what == "close" {
-        close(&mut child, || fs::remove_file(file))?;
-    } else {
-        join(&child)?;
-        ctrl_c()?;
-        fs::remove_file(file)?;
-        while what == "ctrl-c-again" && child.try_wait()?.is_none() {
-            thread::sleep(APART);
+    match what {
+        "close" => {
+            let handlers = handle(&child, CTRL_CLOSE_EVENT)?;
+            fs::remove_file(file)?;
+            // Windows ends a program when its handlers have returned, or have taken too long.
+            // SAFETY: the handle is open.
+            unsafe { WaitForSingleObject(handlers.as_raw_handle(), GRACE.as_millis() as u32) };
+            // It may have ended by itself.
+            child.kill()?;
+        }
+        "ctrl-break" => {
+            handle(&child, CTRL_BREAK_EVENT)?;
+            fs::remove_file(file)?;
+        }
+        _ => {
+            join(&child)?;
             ctrl_c()?;
+            fs::remove_file(file)?;
+            while what == "ctrl-c-again" && child.try_wait()?.is_none() {
+                thread::sleep(APART);
+                ctrl_c()?;
+            }
         }
     }
     Ok(child.wait()?.code())
@@ -70,10 +82,10 @@ extern "system" fn ignore(_: u32) -> BOOL {
     1
 }
 
-/// As Windows closes a console: `CtrlRoutine` runs the program's handlers, in the program; when they
-/// have returned, or have taken too long, the program is ended. No function has a console closed that
-/// has no window, and Wine only ends what is in it.
-fn close(child: &mut Child, told: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+/// Has a program handle an event, as Windows does: `CtrlRoutine` runs its handlers, in a thread of the
+/// program's, which is returned. No function has a console closed that has no window, nor does Wine
+/// tell of it; and its `GenerateConsoleCtrlEvent` knows Ctrl+C alone.
+fn handle(child: &Child, event: u32) -> io::Result<OwnedHandle> {
     // SAFETY: the name ends with a zero.
     let kernel = unsafe { GetModuleHandleW(w!("kernelbase.dll")) };
     // SAFETY: a module that each program has, and a name that ends with a zero.
@@ -86,7 +98,7 @@ fn close(child: &mut Child, told: impl FnOnce() -> io::Result<()>) -> io::Result
             unsafe extern "system" fn(*mut c_void) -> u32,
         >(routine)
     });
-    let event = ptr::without_provenance(CTRL_CLOSE_EVENT as usize);
+    let event = ptr::without_provenance(event as usize);
     // SAFETY: the module lies at the same place in each program; its argument is the event's number.
     let thread = unsafe {
         CreateRemoteThread(
@@ -102,11 +114,6 @@ fn close(child: &mut Child, told: impl FnOnce() -> io::Result<()>) -> io::Result
     if thread.is_null() {
         return Err(io::Error::last_os_error());
     }
-    told()?;
-    // SAFETY: the handle was made above.
-    unsafe { WaitForSingleObject(thread, GRACE.as_millis() as u32) };
-    // SAFETY: as above; it is not used again.
-    succeeded(unsafe { CloseHandle(thread) })?;
-    // It may have ended by itself.
-    child.kill()
+    // SAFETY: it was made above, and is nobody else's.
+    Ok(unsafe { OwnedHandle::from_raw_handle(thread) })
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! hand run PROGRAM WORD…                  passes its words on
 //! hand press KEYS FILE PROGRAM WORD…      starts it in a console of its own, waits for FILE, does there
-//!                                         what KEYS says (ctrl-c, ctrl-c-again or close), and removes
-//!                                         FILE
+//!                                         what KEYS says (ctrl-c, ctrl-c-again, ctrl-break or close),
+//!                                         and removes FILE
 //! hand unelevated PROGRAM WORD…           as somebody who is no administrator there
 //! ```
 //!
