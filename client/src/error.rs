@@ -223,7 +223,7 @@ fn remedy(device: &str, fault: &Fault) -> &'static str {
             "; start `nthost serve` with this socket, or name another with --device"
         }
         Fault::NotFound => {
-            "; start the driver with `sc start ntwatch`, or name another device with --device"
+            "; start the driver with `ntwatch start`, or name another device with --device"
         }
         Fault::AccessDenied if lab => {
             "; only administrators may open it: start `nthost serve` with `--client-token admin`"

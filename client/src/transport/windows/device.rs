@@ -129,12 +129,17 @@ impl Transport for Device {
         if self.stop.is_set() {
             return Err(Fault::Stopped);
         }
-        self.request(READ_EVENTS, &[], output, |overlapped| {
+        let read = self.request(READ_EVENTS, &[], output, |overlapped| {
             // Pairs with `stop_reads`: either it sees this request, or this sees its flag.
             if self.stop.is_set() {
                 self.cancel(Some(overlapped));
             }
-        })
+        });
+        match read {
+            // By somebody else. N.B. Wine unloads a driver under its clients; Windows would wait.
+            Err(Fault::Stopped) if !self.stop.is_set() => Err(Fault::Closed),
+            read => read,
+        }
     }
 
     fn map_ring(&self, ring_size: u32, wake_bytes: u32) -> Result<Mapping, Unmappable> {

@@ -25,7 +25,7 @@ fn a_driver_that_is_not_there_is_named_and_what_to_do() {
         &["record", r"C:\never.jsonl"],
         &["protect", "list"],
     ] {
-        assert_fails(words, 3, &[r"cannot open \\.\ntwatch", "sc start ntwatch"]);
+        assert_fails(words, 3, &[r"cannot open \\.\ntwatch", "`ntwatch start`"]);
     }
 }
 
