@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// How long the driver may take to go once nobody has it open.
 const GOING: Duration = Duration::from_secs(10);
+
+/// How long clients may take to leave a driver that is to go.
+const LEAVING: Duration = Duration::from_secs(5);
 pub(crate) fn start() -> Result<ExitCode, Failure> {
     let said = match Service::open(Doing::Start)?.start()? {
         Start::Started => "The driver is loaded.\n",
@@ -50,16 +53,33 @@ fn halt(service: &Service, device: &str) -> Result<bool, Failure> {
     let mut others = 0;
     // One that does not answer can only be stopped.
     if let Ok(driver) = Driver::open(device) {
-        others = driver.stats()?.sessions.saturating_sub(1);
         driver.shut_down()?;
+        // They read their counters before they go. N.B. Wine would unload the driver under them.
+        within(LEAVING, || {
+            others = driver.stats()?.sessions.saturating_sub(1);
+            Ok(others == 0)
+        })?;
     }
     service.stop()?;
-    let began = Instant::now();
-    while !service.is_stopped()? {
-        if began.elapsed() > GOING {
-            return Err(ServiceError::Held { others }.into());
-        }
-        thread::sleep(Duration::from_millis(50));
+    match within(GOING, || Ok(service.is_stopped()?))? {
+        true => Ok(true),
+        false => Err(ServiceError::Held { others }.into()),
     }
-    Ok(true)
+}
+
+/// Whether it is so before the time is over.
+fn within(
+    time: Duration,
+    mut is_so: impl FnMut() -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let began = Instant::now();
+    loop {
+        if is_so()? {
+            return Ok(true);
+        }
+        if began.elapsed() > time {
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
