@@ -52,7 +52,7 @@ Usage: cargo xtask COMMAND
   reproducible      build the images again, elsewhere: they must be the same
   miri              run the tests of the rings in Miri
   emulate           run the driver in an emulator that is not the lab's
-  wine              run the programs for Windows on Wine, a Win32 that nobody here wrote
+  wine              run driver and client on Wine, a Win32 that nobody here wrote
   judge [NAME...]   have others' tools read what the client writes; `spark` only by name
   demo [--seconds N] [--format pretty|jsonl]
                     build, load the driver in the lab, and watch this machine's processes
@@ -175,7 +175,7 @@ fn run(task: Task) -> Result<String> {
         Task::Bench => check::bench()?,
         Task::Miri => miri::run()?,
         Task::Emulate => emulate::run()?,
-        Task::Wine => wine::run()?,
+        Task::Wine => wine::build_and_run()?,
         Task::Judge(names) => judge::run(&names)?,
         Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,

@@ -15,9 +15,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::{
-    build,
     check::{WINE as CHECKS, packages},
-    command::{cargo, output, run as run_command},
+    command::{self, cargo, output},
     pe, setup,
     toolchain::in_path,
     windows,
@@ -41,13 +40,22 @@ const REPORT_WINDOWS_10: [&str; 8] = [
 /// Where the program lies on drive C:.
 const FOLDER: &str = "ntwatch";
 
-/// Builds them, and has them run on a Wine whose drive is new.
-pub(crate) fn run() -> Result<()> {
+/// Builds all that takes part, and runs it.
+pub(crate) fn build_and_run() -> Result<()> {
     if cfg!(windows) {
         bail!("Wine is for Linux");
     }
+    // Not in release, which takes longer.
+    let mut client = cargo();
+    client.args(["build", "-p", "ntwatch-client", "--bin", "ntwatch"]);
+    run(&command::build(&mut client)?.executable("ntwatch")?)
+}
+
+/// Builds what is for Windows, and has it run on a Wine whose drive is new, beside the `client` for
+/// Linux.
+pub(crate) fn run(client: &Path) -> Result<()> {
     let programs = windows::build()?;
-    let artifacts = build::all()?;
+    let images = pe::build()?;
     let wine = Wine::begin()?;
     let drive = wine.drive();
     let folder = drive.join(FOLDER);
@@ -59,8 +67,8 @@ pub(crate) fn run() -> Result<()> {
     copy(&programs.newdev, &folder.join("newdev.dll"))?;
     copy(&programs.prng, &system.join("bcryptprimitives.dll"))?;
     copy(&programs.shim, &drivers.join(import::SHIM))?;
-    let driver = (artifacts.path("driver")?, folder.join("ntwatch.sys"));
-    let wdfldr = (artifacts.path("wdfldr")?, drivers.join("wdfldr.sys"));
+    let driver = (images.install(pe::DRIVER)?, folder.join("ntwatch.sys"));
+    let wdfldr = (images.install(pe::WDFLDR)?, drivers.join("wdfldr.sys"));
     for (image, copy) in [&driver, &wdfldr] {
         import::copy(image, copy)?;
     }
@@ -73,7 +81,7 @@ pub(crate) fn run() -> Result<()> {
         "drive": drive,
         "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
         "hand": format!(r"C:\{FOLDER}\hand.exe"),
-        "ntwatch": artifacts.path("ntwatch")?,
+        "ntwatch": client,
         "driver": driver.1,
         "images": [driver, wdfldr],
         "shim": drivers.join(import::SHIM),
@@ -82,7 +90,7 @@ pub(crate) fn run() -> Result<()> {
     fs::write(&paths, described.to_string()).with_context(|| paths.display().to_string())?;
     let mut checks = cargo();
     checks.args(["test", "--quiet"]).args(packages(CHECKS));
-    run_command(checks.env("NTWATCH_WINE", &paths))
+    command::run(checks.env("NTWATCH_WINE", &paths))
 }
 
 /// Its programs.
@@ -159,7 +167,7 @@ impl Wine {
         for set in [Command::stdin, Command::stdout, Command::stderr] {
             set(&mut command, Stdio::null());
         }
-        run_command(command.args(words))
+        command::run(command.args(words))
     }
 
     fn server(&self) -> Command {
