@@ -79,7 +79,7 @@ impl Client {
     ///
     /// # Panics
     /// When none comes in a minute.
-    pub fn line_that(&self, is_it: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn line_that(&self, mut is_it: impl FnMut(&str) -> bool) -> Option<String> {
         loop {
             let line = match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => line,

@@ -105,6 +105,15 @@ impl Wine {
         command
     }
 
+    /// What comes of `hand.exe` with these words.
+    ///
+    /// # Panics
+    /// When Wine cannot be started.
+    #[must_use]
+    pub fn hand(&self, words: &[&str]) -> Output {
+        self.run(&[&[&*self.hand], words].concat())
+    }
+
     /// The environment of a shell on Windows.
     fn set(&self, command: &mut Command) {
         command.envs(&self.environment);

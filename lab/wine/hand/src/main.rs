@@ -6,16 +6,23 @@
 //!                                         what KEYS says (ctrl-c, ctrl-c-again, ctrl-break or close),
 //!                                         and removes FILE
 //! hand unelevated PROGRAM WORD…           as somebody who is no administrator there
+//! hand cancel DEVICE                      reads events, and has each read end in another way
+//! hand strange DEVICE                     asks for what a client of another protocol might
+//! hand family                             starts a program, and says which both are
+//! hand end                                ends after a moment
 //! ```
 //!
-//! It ends as the program did. `{d83d}` in a word of the program's is a unit of UTF-16, so that a
+//! It ends as the program did, if it starts one of those words. `{d83d}` in a word of the program's is a unit of UTF-16, so that a
 //! command line can be what no text is.
 
 mod console;
+mod device;
 mod program;
+mod request;
 mod unelevated;
 
-use std::{env, io, process};
+use std::time::Duration;
+use std::{env, io, process, thread};
 use windows_sys::core::BOOL;
 
 fn main() -> io::Result<()> {
@@ -27,6 +34,14 @@ fn main() -> io::Result<()> {
             console::press(keys, file, program::command(program, words))?
         }
         ["unelevated", ref words @ ..] => Some(unelevated::run(words)?),
+        ["cancel", device] => device::cancel(device).map(|()| Some(0))?,
+        ["strange", device] => device::strange(device).map(|()| Some(0))?,
+        ["family"] => device::family().map(|()| Some(0))?,
+        ["end"] => {
+            // Who looks every two milliseconds is to see it.
+            thread::sleep(Duration::from_millis(300));
+            Some(0)
+        }
         _ => return Err(io::Error::other("the words are in src/main.rs")),
     };
     process::exit(code.unwrap_or(1))

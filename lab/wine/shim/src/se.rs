@@ -67,9 +67,12 @@ unsafe extern "system" fn SeQueryAuthenticationIdToken(
 struct Label {
     sid: usize,
     attributes: u32,
+    _padding: u32,
     revision_and_authority: [u8; 8],
     rid: u32,
 }
+
+const _: () = assert!(size_of::<Label>() == 32);
 
 // SAFETY: numbers, one behind the other.
 unsafe impl Facts for Label {}
