@@ -59,7 +59,7 @@ pub(crate) fn test() -> Result<()> {
         bail!("{}", failed.join("\n"));
     }
     judge::run(&[])?;
-    wine::run(&lab.client)?;
+    wine::run()?;
     verify::run(&lab, &tests, Depth::Short)
 }
 
@@ -138,8 +138,6 @@ fn library(strict: &[&str]) -> Result<()> {
 pub(crate) struct Lab {
     /// The file with the paths of all that is built.
     pub(crate) paths: PathBuf,
-    /// `ntwatch`, in release.
-    client: PathBuf,
     bindings: PathBuf,
 }
 
@@ -148,13 +146,8 @@ impl Lab {
         let artifacts = build::all()?;
         let paths = pe::lab().join("lab.json");
         fs::write(&paths, artifacts.json()).with_context(|| paths.display().to_string())?;
-        let client = artifacts.path("ntwatch")?.clone();
         let bindings = artifacts.bindings.context("the lab is for Linux")?;
-        Ok(Self {
-            paths,
-            client,
-            bindings,
-        })
+        Ok(Self { paths, bindings })
     }
 
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {

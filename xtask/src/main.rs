@@ -175,7 +175,7 @@ fn run(task: Task) -> Result<String> {
         Task::Bench => check::bench()?,
         Task::Miri => miri::run()?,
         Task::Emulate => emulate::run()?,
-        Task::Wine => wine::build_and_run()?,
+        Task::Wine => wine::run()?,
         Task::Judge(names) => judge::run(&names)?,
         Task::Reproducible => reproducible::run()?,
         Task::Mutants(options) => mutants::run(&options)?,

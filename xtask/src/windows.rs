@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{
     command, pe, setup,
-    toolchain::{in_path, rust_for},
+    toolchain::{Rust, in_path, rust_for},
 };
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -68,7 +68,8 @@ pub(crate) fn clippy() -> Result<()> {
     command::run(cargo("clippy")?.args(ALL).args(["--", "--deny=warnings"]))
 }
 
-fn cargo(subcommand: &str) -> Result<Command> {
+/// Installs what builds them, if it is missing.
+pub(crate) fn set_up() -> Result<Rust> {
     let missing = in_path(LINKER).is_none();
     setup::packages(
         missing
@@ -78,7 +79,11 @@ fn cargo(subcommand: &str) -> Result<Command> {
             ))
             .into_iter(),
     )?;
-    let mut cargo = rust_for(TARGET)?.cargo(subcommand, "std,panic_abort");
+    rust_for(TARGET)
+}
+
+fn cargo(subcommand: &str) -> Result<Command> {
+    let mut cargo = set_up()?.cargo(subcommand, "std,panic_abort");
     cargo.args(["--target", TARGET, "--target-dir"]);
     cargo.arg(pe::lab().join("windows"));
     // Nobody debugs them here, and linking what debuggers want takes long.

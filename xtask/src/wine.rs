@@ -9,6 +9,7 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +19,7 @@ use crate::{
     check::{WINE as CHECKS, packages},
     command::{self, cargo, output},
     pe, setup,
-    toolchain::in_path,
+    toolchain::{in_path, toolchain},
     windows,
 };
 
@@ -40,23 +41,22 @@ const REPORT_WINDOWS_10: [&str; 8] = [
 /// Where the program lies on drive C:.
 const FOLDER: &str = "ntwatch";
 
-/// Builds all that takes part, and runs it.
-pub(crate) fn build_and_run() -> Result<()> {
+/// Builds all that takes part, and has it run on a Wine whose drive is new.
+pub(crate) fn run() -> Result<()> {
     if cfg!(windows) {
         bail!("Wine is for Linux");
     }
-    // Not in release, which takes longer.
-    let mut client = cargo();
-    client.args(["build", "-p", "ntwatch-client", "--bin", "ntwatch"]);
-    run(&command::build(&mut client)?.executable("ntwatch")?)
-}
-
-/// Builds what is for Windows, and has it run on a Wine whose drive is new, beside the `client` for
-/// Linux.
-pub(crate) fn run(client: &Path) -> Result<()> {
-    let programs = windows::build()?;
-    let images = pe::build()?;
-    let wine = Wine::begin()?;
+    let tools = Tools::find_or_install()?;
+    windows::set_up()?;
+    toolchain()?;
+    // Wine makes its drive meanwhile, which is mostly waiting.
+    let (programs, images) = thread::scope(|scope| {
+        let made = scope.spawn(|| Wine::make(&tools));
+        let built = (windows::build(), pe::build());
+        made.join().expect("xtask does not panic")?;
+        anyhow::Ok((built.0?, built.1?))
+    })?;
+    let wine = Wine::begin(tools)?;
     let drive = wine.drive();
     let folder = drive.join(FOLDER);
     let system = drive.join("windows/system32");
@@ -81,7 +81,6 @@ pub(crate) fn run(client: &Path) -> Result<()> {
         "drive": drive,
         "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
         "hand": format!(r"C:\{FOLDER}\hand.exe"),
-        "ntwatch": client,
         "driver": driver.1,
         "images": [driver, wdfldr],
         "shim": drivers.join(import::SHIM),
@@ -120,6 +119,11 @@ impl Tools {
     }
 }
 
+/// Where its drives lie.
+fn room(name: &str) -> PathBuf {
+    pe::lab().join("wine").join(name)
+}
+
 /// A Wine that serves until this is dropped.
 struct Wine {
     tools: Tools,
@@ -127,21 +131,24 @@ struct Wine {
 }
 
 impl Wine {
-    /// One whose drive and registry are new: they are made once, and copied.
-    fn begin() -> Result<Self> {
-        let tools = Tools::find_or_install()?;
-        let room = pe::lab().join("wine");
-        let [pristine, making, prefix] =
-            ["pristine", "making", "prefix"].map(|name| room.join(name));
-        if !pristine.exists() {
-            remove(&making)?;
-            fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
-            let wine = Self::serve(tools.clone(), making.clone())?;
-            wine.run(&["wineboot", "--init"])?;
-            wine.run(&REPORT_WINDOWS_10)?;
-            drop(wine);
-            fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())?;
+    /// Makes the drive and registry that each one begins with, once.
+    fn make(tools: &Tools) -> Result<()> {
+        let [pristine, making] = ["pristine", "making"].map(room);
+        if pristine.exists() {
+            return Ok(());
         }
+        remove(&making)?;
+        fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
+        let wine = Self::serve(tools.clone(), making.clone())?;
+        wine.run(&["wineboot", "--init"])?;
+        wine.run(&REPORT_WINDOWS_10)?;
+        drop(wine);
+        fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())
+    }
+
+    /// One whose drive and registry are new.
+    fn begin(tools: Tools) -> Result<Self> {
+        let [pristine, prefix] = ["pristine", "prefix"].map(room);
         remove(&prefix)?;
         let mut copy = Command::new("cp");
         copy.args(["--archive", "--reflink=auto"]);

@@ -25,8 +25,6 @@ pub struct Wine {
     pub exe: String,
     /// `hand.exe`, which does what a user does.
     hand: String,
-    /// `ntwatch` for Linux, of the same sources.
-    pub ntwatch: PathBuf,
     /// `ntwatch.sys` as it lies beside `ntwatch.exe`, with another kernel's name in it.
     pub driver: PathBuf,
     /// The images as they are shipped, and their copies with the other kernel's name.

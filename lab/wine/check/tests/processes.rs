@@ -75,7 +75,7 @@ fn a_program_and_the_one_that_it_starts_come_and_go_with_pid_parent_and_image() 
 fn the_driver_s_filter_holds_there_too() {
     let wine = Wine::get();
     let _driver = Driver::load(&wine);
-    let words = ["watch", "--format", "jsonl", "--for", "4s", "--events"];
+    let words = ["watch", "--format", "jsonl", "--count", "4", "--events"];
     let filter = ["process_start,process_exit", "--image", r"*\hand.exe"];
     let watch = wine.start(&[&words[..], &filter].concat());
     let _ = watch.line_that(|line| line.contains(r#""event":"session""#));

@@ -46,11 +46,12 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
         "watch",
         "--events",
         "process_start,process_exit",
-        "--for",
-        "3s",
+        "--image",
+        r"*\cmd.exe",
+        "--count",
+        "2",
     ]);
-    // What runs already is told first: this program is among it.
-    watch.line("ntwatch.exe");
+    watch.line("TIME");
     let _ = wine.run(&["cmd", "/c", "exit", "7"]);
     let start = watch.line("cmd.exe");
     assert!(start.contains(" start "), "{start}");
@@ -80,8 +81,10 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
         &file,
         "--events",
         "process_start,process_exit",
-        "--for",
-        "2s",
+        "--image",
+        r"*\cmd.exe",
+        "--count",
+        "2",
     ]);
     while !recording.here().join("events.parquet.growing").exists() {
         std::thread::yield_now();
