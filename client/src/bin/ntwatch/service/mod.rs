@@ -26,6 +26,7 @@ const GOING: Duration = Duration::from_secs(10);
 
 /// How long clients may take to leave a driver that is to go.
 const LEAVING: Duration = Duration::from_secs(5);
+
 pub(crate) fn start() -> Result<ExitCode, Failure> {
     let said = match Service::open(Doing::Start)?.start()? {
         Start::Started => "The driver is loaded.\n",
