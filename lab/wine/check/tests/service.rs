@@ -1,6 +1,6 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Folder, Service, Wine, assert_ends};
+use ntwatch_wine_check::{Driver, Folder, Service, Wine, assert_ends};
 use std::fs;
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
@@ -156,4 +156,21 @@ fn a_driver_in_the_store_is_its_packages_to_remove() {
     let deleted = wine.run(&["sc", "delete", "ntwatch"]);
     assert!(deleted.status.success(), "{deleted:?}");
     assert!(!is_there(&wine));
+}
+
+#[test]
+fn a_driver_that_has_no_room_to_be_told_in_is_not_stopped() {
+    let wine = Wine::get();
+    let _driver = Driver::load(&wine);
+    let held = |count| {
+        let stop = wine
+            .by_hand(&["hold", count, r"\\.\ntwatch"], &["stop"])
+            .output();
+        stop.expect("Wine starts")
+    };
+    // Windows says why: Wine opens it, and has no more to say than that there is no such handle.
+    assert_ends(&held("16"), 3, &[r"\\.\ntwatch", "nvalid handle"]);
+    assert_ends(&wine.ntwatch(&["status"]), 0, &["0 besides this one"]);
+    // Wine does not wait until it is closed.
+    assert_ends(&held("15"), 0, &["The driver is unloaded"]);
 }

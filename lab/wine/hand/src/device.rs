@@ -13,6 +13,11 @@ use std::process::{Child, Command, Stdio, exit, id};
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 use zerocopy::IntoBytes;
 
+/// Opens it so many times.
+pub(crate) fn hold(count: usize, device: &str) -> io::Result<Vec<File>> {
+    (0..count).map(|_| open(device)).collect()
+}
+
 /// Has a read wait and cancels it, has one end by an event, and leaves one behind.
 pub(crate) fn cancel(device: &str) -> io::Result<()> {
     let device = open(device)?;

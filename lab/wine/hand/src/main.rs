@@ -6,6 +6,7 @@
 //!                                         what KEYS says (ctrl-c, ctrl-c-again, ctrl-break or close),
 //!                                         and removes FILE
 //! hand unelevated PROGRAM WORD…           as somebody who is no administrator there
+//! hand hold COUNT DEVICE PROGRAM WORD…    while the device is open so many times
 //! hand cancel DEVICE                      reads events, and has each read end in another way
 //! hand strange DEVICE                     asks for what a client of another protocol might
 //! hand family                             starts a program, and says which both are
@@ -34,6 +35,11 @@ fn main() -> io::Result<()> {
             console::press(keys, file, program::command(program, words))?
         }
         ["unelevated", ref words @ ..] => Some(unelevated::run(words)?),
+        ["hold", count, device, program, ref words @ ..] => {
+            let count = count.parse().map_err(io::Error::other)?;
+            let _held = device::hold(count, device)?;
+            program::command(program, words).status()?.code()
+        }
         ["cancel", device] => device::cancel(device).map(|()| Some(0))?,
         ["strange", device] => device::strange(device).map(|()| Some(0))?,
         ["family"] => device::family().map(|()| Some(0))?,

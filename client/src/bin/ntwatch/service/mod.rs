@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::output;
 use error::Doing;
 use manager::{Service, Start};
-use ntwatch_client::Driver;
+use ntwatch_client::transport::Fault;
+use ntwatch_client::{Driver, Error};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,8 +53,7 @@ fn halt(service: &Service, device: &str) -> Result<bool, Failure> {
         return Ok(false);
     }
     let mut others = 0;
-    // One that does not answer can only be stopped.
-    if let Ok(driver) = Driver::open(device) {
+    if let Some(driver) = reach(device)? {
         driver.shut_down()?;
         // They read their counters before they go. N.B. Wine would unload the driver under them.
         within(LEAVING, || {
@@ -65,6 +65,30 @@ fn halt(service: &Service, device: &str) -> Result<bool, Failure> {
     match within(GOING, || Ok(service.is_stopped()?))? {
         true => Ok(true),
         false => Err(ServiceError::Held { others }.into()),
+    }
+}
+
+/// The driver, if it can be told. One that is not there any more, is told already, or would not
+/// understand can only be stopped; one that is there and does not answer would then wait for ever.
+fn reach(device: &str) -> Result<Option<Driver>, Error> {
+    match Driver::open(device) {
+        Ok(driver) => Ok(Some(driver)),
+        // N.B. Whom the driver refuses, Wine gives a handle that is none: no device says so.
+        Err(
+            error @ Error::NotNtwatch {
+                fault: Fault::Io(_),
+                ..
+            },
+        ) => Err(error),
+        Err(
+            Error::Open {
+                fault: Fault::NotFound | Fault::ShuttingDown,
+                ..
+            }
+            | Error::NotNtwatch { .. }
+            | Error::OtherProtocol { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
