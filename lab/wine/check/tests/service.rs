@@ -174,3 +174,30 @@ fn a_driver_that_has_no_room_to_be_told_in_is_not_stopped() {
     // Wine does not wait until it is closed.
     assert_ends(&held("15"), 0, &["The driver is unloaded"]);
 }
+
+/// Wine unloads a driver at once; another service does what a driver does on Windows.
+#[test]
+fn a_driver_that_is_still_to_go_is_not_said_to_be_loaded_and_can_be_waited_for_again() {
+    let (_alone, wine) = (Service::alone(), Wine::get());
+    let folder = wine.folder("lingers");
+    let held = folder.here().join("held");
+    fs::write(&held, "").unwrap();
+    let service = format!(r"C:\ntwatch\hand.exe linger {}", folder.there("held"));
+    let succeeds = |words: &[&str]| {
+        let output = wine.run(&[&["sc"], words].concat());
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    };
+    succeeds(&["create", "ntwatch", "type=", "own", "binpath=", &service]);
+    succeeds(&["start", "ntwatch"]);
+    assert_ends(&wine.ntwatch(&["start"]), 0, &["was loaded already"]);
+    succeeds(&["stop", "ntwatch"]);
+    let says = ["cannot be loaded yet", "close them, and start it again"];
+    assert_ends(&wine.ntwatch(&["start"]), 1, &says);
+    let says = "still held by whoever has it open; close them, and it goes";
+    assert_ends(&wine.ntwatch(&["stop"]), 1, &[says]);
+    fs::remove_file(&held).unwrap();
+    assert_ends(&wine.ntwatch(&["stop"]), 0, &["The driver"]);
+    assert_ends(&wine.ntwatch(&["stop"]), 0, &["was not loaded"]);
+    succeeds(&["delete", "ntwatch"]);
+    assert!(!is_there(&wine));
+}

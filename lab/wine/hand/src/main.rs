@@ -9,6 +9,7 @@
 //! hand hold COUNT DEVICE PROGRAM WORD…    while the device is open so many times
 //! hand cancel DEVICE                      reads events, and has each read end in another way
 //! hand strange DEVICE                     asks for what a client of another protocol might
+//! hand linger FILE                        is the service ntwatch, and stops when FILE is gone
 //! hand family                             starts a program, and says which both are
 //! hand end                                ends after a moment
 //! ```
@@ -20,6 +21,7 @@ mod console;
 mod device;
 mod program;
 mod request;
+mod service;
 mod unelevated;
 
 use std::time::Duration;
@@ -42,6 +44,7 @@ fn main() -> io::Result<()> {
         }
         ["cancel", device] => device::cancel(device).map(|()| Some(0))?,
         ["strange", device] => device::strange(device).map(|()| Some(0))?,
+        ["linger", file] => service::linger(file).map(|()| Some(0))?,
         ["family"] => device::family().map(|()| Some(0))?,
         ["end"] => {
             // Who looks every two milliseconds is to see it.

@@ -2,6 +2,7 @@
 
 use super::remedy::remedy;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SERVICE_DOES_NOT_EXIST};
@@ -57,10 +58,18 @@ pub(crate) enum ServiceError {
         error: io::Error,
     },
     #[error(
-        "the driver is to go, and is still held by whoever has it open ({others} sessions besides \
-         this one); close them, and it goes"
+        "the driver is to go, and is still held by whoever has it open{}; close them, and it goes",
+        .others.map(|others| format!(" ({others} sessions besides this one)")).unwrap_or_default()
     )]
-    Held { others: u32 },
+    Held {
+        /// If they are known.
+        others: Option<NonZeroU32>,
+    },
+    #[error(
+        "the driver cannot be loaded yet: it is still to go since it was stopped, and held by \
+         whoever has it open; close them, and start it again"
+    )]
+    Going,
 }
 
 impl ServiceError {

@@ -9,7 +9,9 @@ use windows_service::service::{
     ServiceState, ServiceType,
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
-use windows_sys::Win32::Foundation::{ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_NOT_ACTIVE};
+use windows_sys::Win32::Foundation::{
+    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_NOT_ACTIVE,
+};
 
 /// Of the service.
 const NAME: &str = "ntwatch";
@@ -91,24 +93,36 @@ impl Service {
     pub(super) fn start(&self) -> Result<Start, ServiceError> {
         match self.handle.start::<&OsStr>(&[]) {
             Ok(()) => Ok(Start::Started),
-            Err(error) if is(&error, ERROR_SERVICE_ALREADY_RUNNING) => Ok(Start::Running),
+            // So it is of one that is to go, too.
+            Err(error) if is(&error, ERROR_SERVICE_ALREADY_RUNNING) => match self.state()? {
+                ServiceState::StopPending => Err(ServiceError::Going),
+                _ => Ok(Start::Running),
+            },
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    /// Asks for it to be unloaded.
+    /// Asks for it to be unloaded, if nobody has yet.
     pub(super) fn stop(&self) -> Result<(), ServiceError> {
         match self.handle.stop() {
             Ok(_) => Ok(()),
             Err(error) if is(&error, ERROR_SERVICE_NOT_ACTIVE) => Ok(()),
+            Err(error) if is(&error, ERROR_SERVICE_CANNOT_ACCEPT_CTRL) => match self.state()? {
+                ServiceState::StopPending | ServiceState::Stopped => Ok(()),
+                _ => Err(self.failed(error)),
+            },
             Err(error) => Err(self.failed(error)),
         }
     }
 
     pub(super) fn is_stopped(&self) -> Result<bool, ServiceError> {
+        Ok(self.state()? == ServiceState::Stopped)
+    }
+
+    fn state(&self) -> Result<ServiceState, ServiceError> {
         let status = self.handle.query_status();
         let status = status.map_err(|error| self.failed(error))?;
-        Ok(status.current_state == ServiceState::Stopped)
+        Ok(status.current_state)
     }
 
     /// The file that it loads, as the kernel finds it.

@@ -18,6 +18,7 @@ use error::Doing;
 use manager::{Service, Start};
 use ntwatch_client::transport::Fault;
 use ntwatch_client::{Driver, Error};
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,13 +53,13 @@ fn halt(service: &Service, device: &str) -> Result<bool, Failure> {
     if service.is_stopped()? {
         return Ok(false);
     }
-    let mut others = 0;
+    let mut others = None;
     if let Some(driver) = reach(device)? {
         driver.shut_down()?;
         // They read their counters before they go. N.B. Wine would unload the driver under them.
         within(LEAVING, || {
-            others = driver.stats()?.sessions.saturating_sub(1);
-            Ok(others == 0)
+            others = NonZeroU32::new(driver.stats()?.sessions.saturating_sub(1));
+            Ok(others.is_none())
         })?;
     }
     service.stop()?;
