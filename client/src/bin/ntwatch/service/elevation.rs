@@ -15,7 +15,7 @@ pub(super) fn check(doing: Doing) -> Result<(), ServiceError> {
     match is_elevated() {
         Ok(true) => Ok(()),
         Ok(false) => Err(ServiceError::NotElevated(doing)),
-        Err(error) => Err(ServiceError::of(doing, error)),
+        Err(error) => Err(ServiceError::windows(doing, error)),
     }
 }
 

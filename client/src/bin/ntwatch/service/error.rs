@@ -73,22 +73,25 @@ pub(crate) enum ServiceError {
 }
 
 impl ServiceError {
-    /// What a call of Windows' failed with.
-    pub(super) fn windows(doing: Doing, error: windows_service::Error) -> Self {
-        let error = match error {
-            windows_service::Error::Winapi(error) => error,
-            other => io::Error::other(other),
-        };
-        Self::of(doing, error)
-    }
-
-    /// The same, of a call that nobody has wrapped.
-    pub(super) fn of(doing: Doing, error: io::Error) -> Self {
+    /// What the service, or who keeps it, could not be opened for.
+    pub(super) fn opening(doing: Doing, error: windows_service::Error) -> Self {
+        let error = unwrapped(error);
         match error.raw_os_error().map(i32::cast_unsigned) {
             Some(ERROR_ACCESS_DENIED) => Self::NotElevated(doing),
             Some(ERROR_SERVICE_DOES_NOT_EXIST) => Self::NotInstalled,
             _ => Self::Windows { doing, error },
         }
+    }
+
+    /// What another call of the service control manager's failed with.
+    pub(super) fn service(doing: Doing, error: windows_service::Error) -> Self {
+        let error = unwrapped(error);
+        Self::Windows { doing, error }
+    }
+
+    /// What any other call of Windows' failed with.
+    pub(super) fn windows(doing: Doing, error: io::Error) -> Self {
+        Self::Windows { doing, error }
     }
 
     pub(super) fn file(what: &'static str, path: &Path, error: io::Error) -> Self {
@@ -106,5 +109,12 @@ impl ServiceError {
                     ..
                 }
             )
+    }
+}
+
+fn unwrapped(error: windows_service::Error) -> io::Error {
+    match error {
+        windows_service::Error::Winapi(error) => error,
+        other => io::Error::other(other),
     }
 }

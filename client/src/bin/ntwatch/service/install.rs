@@ -22,7 +22,7 @@ const RESTART: &str = "Restart the machine: Windows is done with it only then.\n
 /// Nothing is left behind if it fails.
 pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
     elevation::check(Doing::Install)?;
-    if is_installed()? {
+    if Service::exists(Doing::Install)? {
         return Err(ServiceError::Installed.into());
     }
     let said = match Source::of(options)? {
@@ -36,7 +36,9 @@ pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
 /// manager takes the file of the package.
 fn by_package(inf: &Path) -> Result<String, ServiceError> {
     let why = match package::install(inf)? {
-        Outcome::Done if is_installed()? => return Ok(installed("its package", inf.display())),
+        Outcome::Done if Service::exists(Doing::Install)? => {
+            return Ok(installed("its package", inf.display()));
+        }
         Outcome::Restart => return Ok(installed("its package", inf.display()) + RESTART),
         Outcome::Done => {
             package::uninstall(inf, Doing::Install)?;
@@ -103,18 +105,10 @@ fn take_away(inf: PathBuf) -> Result<Outcome, ServiceError> {
     if matches!(outcome, Outcome::Lacking) {
         return Err(ServiceError::NotRemovable { inf });
     }
-    if is_installed()? {
+    if Service::exists(doing)? {
         Service::open(doing)?.delete()?;
     }
     Ok(outcome)
-}
-
-fn is_installed() -> Result<bool, ServiceError> {
-    match Service::open(Doing::Install) {
-        Ok(_) => Ok(true),
-        Err(ServiceError::NotInstalled) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 fn remove(file: &Path) -> Result<(), ServiceError> {

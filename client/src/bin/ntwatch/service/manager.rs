@@ -48,14 +48,14 @@ impl Creating {
         };
         let doing = Doing::Install;
         let service = self.0.create_service(&info, ServiceAccess::DELETE);
-        let service = service.map_err(|error| ServiceError::windows(doing, error))?;
+        let service = service.map_err(|error| ServiceError::service(doing, error))?;
         let told = LOCAL_MACHINE
             .create(PARAMETERS)
             .and_then(|key| key.set_string("Altitude", altitude()));
         told.map_err(|error| {
             // What is worse has been said then.
             let _ = service.delete();
-            ServiceError::of(doing, error.into())
+            ServiceError::windows(doing, error.into())
         })
     }
 }
@@ -74,7 +74,6 @@ pub(super) enum Start {
 
 impl Service {
     pub(super) fn open(doing: Doing) -> Result<Self, ServiceError> {
-        let manager = connect(ServiceManagerAccess::CONNECT, doing)?;
         let access = ServiceAccess::QUERY_STATUS
             | match doing {
                 Doing::Install => ServiceAccess::empty(),
@@ -84,9 +83,23 @@ impl Service {
                 Doing::Start => ServiceAccess::START,
                 Doing::Stop => ServiceAccess::STOP,
             };
+        Self::open_to(access, doing)
+    }
+
+    fn open_to(access: ServiceAccess, doing: Doing) -> Result<Self, ServiceError> {
+        let manager = connect(ServiceManagerAccess::CONNECT, doing)?;
         let handle = manager.open_service(NAME, access);
-        let handle = handle.map_err(|error| ServiceError::windows(doing, error))?;
+        let handle = handle.map_err(|error| ServiceError::opening(doing, error))?;
         Ok(Self { handle, doing })
+    }
+
+    /// Whether there is one.
+    pub(super) fn exists(doing: Doing) -> Result<bool, ServiceError> {
+        match Self::open_to(ServiceAccess::QUERY_STATUS, doing) {
+            Ok(_) => Ok(true),
+            Err(ServiceError::NotInstalled) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Loads the driver. It is loaded, or has failed to, when this returns.
@@ -139,7 +152,7 @@ impl Service {
     }
 
     fn failed(&self, error: windows_service::Error) -> ServiceError {
-        ServiceError::windows(self.doing, error)
+        ServiceError::service(self.doing, error)
     }
 }
 
@@ -153,7 +166,7 @@ fn altitude() -> &'static str {
 
 fn connect(access: ServiceManagerAccess, doing: Doing) -> Result<ServiceManager, ServiceError> {
     let manager = ServiceManager::local_computer(None::<&OsStr>, access);
-    manager.map_err(|error| ServiceError::windows(doing, error))
+    manager.map_err(|error| ServiceError::opening(doing, error))
 }
 
 fn is(error: &windows_service::Error, code: u32) -> bool {

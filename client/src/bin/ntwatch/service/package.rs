@@ -33,12 +33,12 @@ pub(super) enum Outcome {
 
 /// Has Windows take the package into its store, and make the service that the INF describes.
 pub(super) fn install(inf: &Path) -> Result<Outcome, ServiceError> {
-    change(c"DiInstallDriverW", inf).map_err(|error| ServiceError::of(Doing::Install, error))
+    change(c"DiInstallDriverW", inf).map_err(|error| ServiceError::windows(Doing::Install, error))
 }
 
 /// Has it undo that, by the INF that was installed.
 pub(super) fn uninstall(inf: &Path, doing: Doing) -> Result<Outcome, ServiceError> {
-    change(c"DiUninstallDriverW", inf).map_err(|error| ServiceError::of(doing, error))
+    change(c"DiUninstallDriverW", inf).map_err(|error| ServiceError::windows(doing, error))
 }
 
 /// The name that Windows goes by for an INF of its store, such as `C:\Windows\INF\oem7.inf`; its own
@@ -54,7 +54,7 @@ pub(super) fn published(inf: &Path) -> Result<PathBuf, ServiceError> {
     // SAFETY: a string that ends with a NUL, and a buffer of this length in characters.
     let told = unsafe { function(inf.as_ptr(), name.as_mut_ptr(), MAX_PATH, null_mut()) };
     if told == 0 {
-        return Err(ServiceError::of(Doing::Uninstall, last_error()));
+        return Err(ServiceError::windows(Doing::Uninstall, last_error()));
     }
     let name = name.split(|&unit| unit == 0).next().unwrap_or_default();
     Ok(OsString::from_wide(name).into())
