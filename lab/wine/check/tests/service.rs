@@ -1,6 +1,6 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Driver, Folder, Service, Wine, assert_ends};
+use ntwatch_wine_check::{Client, Driver, Folder, Service, Wine, assert_ends};
 use std::fs;
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
@@ -199,5 +199,19 @@ fn a_driver_that_is_still_to_go_is_not_said_to_be_loaded_and_can_be_waited_for_a
     assert_ends(&wine.ntwatch(&["stop"]), 0, &["The driver"]);
     assert_ends(&wine.ntwatch(&["stop"]), 0, &["was not loaded"]);
     succeeds(&["delete", "ntwatch"]);
+    assert!(!is_there(&wine));
+}
+
+#[test]
+fn of_those_who_install_at_once_one_does_and_the_others_leave_it_whole() {
+    let (_alone, wine) = (Service::alone(), Wine::get());
+    let all = [(); 4].map(|()| wine.start(&["install"])).map(Client::end);
+    let (done, others): (Vec<_>, Vec<_>) = all.iter().partition(|ended| ended.status.success());
+    assert_eq!(done.len(), 1, "{all:?}");
+    for other in others {
+        assert!(other.errors.contains("is installed already"), "{other:?}");
+    }
+    assert!(is_there(&wine));
+    assert_ends(&wine.ntwatch(&["uninstall"]), 0, &["is uninstalled"]);
     assert!(!is_there(&wine));
 }

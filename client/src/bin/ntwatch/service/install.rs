@@ -49,15 +49,13 @@ fn by_package(inf: &Path) -> Result<String, ServiceError> {
     by_manager(&inf.with_file_name(FILE), &why)
 }
 
+/// N.B. Of two that do this at once one makes the service, and the file is that one's.
 fn by_manager(file: &Path, why: &Why) -> Result<String, ServiceError> {
-    let creating = manager::create()?;
-    let drivers = image::drivers();
-    let copied = fs::copy(file, &drivers);
-    copied.map_err(|error| ServiceError::file("copy", file, error))?;
-    if let Err(error) = creating.service() {
+    let service = manager::create()?;
+    if let Err(error) = fs::copy(file, image::drivers()) {
         // What is worse has been said then.
-        let _ = fs::remove_file(&drivers);
-        return Err(error);
+        let _ = service.delete();
+        return Err(ServiceError::file("copy", file, error));
     }
     Ok(installed(
         "the service control manager",

@@ -10,7 +10,8 @@ use windows_service::service::{
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Foundation::{
-    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_NOT_ACTIVE,
+    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_EXISTS,
+    ERROR_SERVICE_NOT_ACTIVE,
 };
 
 /// Of the service.
@@ -22,41 +23,42 @@ const INX: &str = include_str!("../../../../../inf/ntwatch.inx");
 /// Where the driver finds what it is told (page "Driver Registry Keys").
 const PARAMETERS: &str = r"SYSTEM\CurrentControlSet\Services\ntwatch\Parameters";
 
-/// The right to make a service.
-pub(super) struct Creating(ServiceManager);
-
-/// Asks for it; only an administrator has it.
-pub(super) fn create() -> Result<Creating, ServiceError> {
+/// Makes the service, started on demand, with its parameters: all of it or nothing. It is opened to be
+/// deleted, should something else fail.
+pub(super) fn create() -> Result<Service, ServiceError> {
+    let info = ServiceInfo {
+        name: NAME.into(),
+        display_name: NAME.into(),
+        service_type: ServiceType::KERNEL_DRIVER,
+        start_type: ServiceStartType::OnDemand,
+        error_control: ServiceErrorControl::Normal,
+        executable_path: PATH.into(),
+        launch_arguments: Vec::new(),
+        dependencies: Vec::new(),
+        account_name: None,
+        account_password: None,
+    };
+    let doing = Doing::Install;
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
-    connect(access, Doing::Install).map(Creating)
-}
-
-impl Creating {
-    /// Makes the service, started on demand, with its parameters: all of it or nothing.
-    pub(super) fn service(&self) -> Result<(), ServiceError> {
-        let info = ServiceInfo {
-            name: NAME.into(),
-            display_name: NAME.into(),
-            service_type: ServiceType::KERNEL_DRIVER,
-            start_type: ServiceStartType::OnDemand,
-            error_control: ServiceErrorControl::Normal,
-            executable_path: PATH.into(),
-            launch_arguments: Vec::new(),
-            dependencies: Vec::new(),
-            account_name: None,
-            account_password: None,
-        };
-        let doing = Doing::Install;
-        let service = self.0.create_service(&info, ServiceAccess::DELETE);
-        let service = service.map_err(|error| ServiceError::service(doing, error))?;
-        let told = LOCAL_MACHINE
-            .create(PARAMETERS)
-            .and_then(|key| key.set_string("Altitude", altitude()));
-        told.map_err(|error| {
+    let handle = connect(access, doing)?.create_service(&info, ServiceAccess::DELETE);
+    let handle = handle.map_err(|error| {
+        if is(&error, ERROR_SERVICE_EXISTS) {
+            ServiceError::Installed
+        } else {
+            ServiceError::service(doing, error)
+        }
+    })?;
+    let service = Service { handle, doing };
+    let told = LOCAL_MACHINE
+        .create(PARAMETERS)
+        .and_then(|key| key.set_string("Altitude", altitude()));
+    match told {
+        Ok(()) => Ok(service),
+        Err(error) => {
             // What is worse has been said then.
             let _ = service.delete();
-            ServiceError::windows(doing, error.into())
-        })
+            Err(ServiceError::windows(doing, error.into()))
+        }
     }
 }
 
