@@ -1,7 +1,9 @@
 //! Where the file of an installed driver is kept.
 
-use std::env;
+use super::error::{Doing, ServiceError};
 use std::path::{Path, PathBuf};
+use std::{env, io};
+use windows_sys::Win32::Foundation::SPAPI_E_IN_WOW64;
 
 /// Of the driver.
 pub(super) const FILE: &str = "ntwatch.sys";
@@ -30,6 +32,16 @@ impl Kept {
             Self::Elsewhere(image)
         }
     }
+}
+
+/// Fails in a 32-bit program, as for a package: by the name of System32 Windows shows it another folder
+/// (page "File System Redirector").
+pub(super) fn check(doing: Doing) -> Result<(), ServiceError> {
+    if cfg!(target_pointer_width = "32") {
+        let error = io::Error::from_raw_os_error(SPAPI_E_IN_WOW64);
+        return Err(ServiceError::windows(doing, error));
+    }
+    Ok(())
 }
 
 /// Where the driver's file is when it does not come with its package.

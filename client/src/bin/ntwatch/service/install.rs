@@ -22,6 +22,7 @@ const RESTART: &str = "Restart the machine: Windows is done with it only then.\n
 /// Nothing is left behind if it fails.
 pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
     elevation::check(Doing::Install)?;
+    image::check(Doing::Install)?;
     if Service::exists(Doing::Install)? {
         return Err(ServiceError::Installed.into());
     }
@@ -71,6 +72,7 @@ fn installed(by: &str, more: impl Display) -> String {
 pub(crate) fn uninstall(device: &str) -> Result<ExitCode, Failure> {
     let doing = Doing::Uninstall;
     elevation::check(doing)?;
+    image::check(doing)?;
     let service = Service::open(doing)?;
     halt(&service, device)?;
     let said = match Kept::of(&service.image()?) {
