@@ -195,3 +195,31 @@ fn a_restart_that_windows_wants_is_passed_on() {
         assert_eq!(machine.has(), has);
     }
 }
+
+#[test]
+fn a_package_that_no_service_comes_of_is_taken_back_or_said_to_be_there() {
+    let machine = Machine::get();
+    for (thought, stays) in [("no service", false), ("stuck", true)] {
+        let folder = machine.package(Some(thought));
+        let exe = folder.there("ntwatch.exe");
+        let install = || machine.wine.run(&[&exe, "install"]);
+        let done = install();
+        assert_ends(&done, 0, &["service control manager", "made no service"]);
+        let hint = "whether the package is still in the driver store";
+        assert_eq!(text(&done.stdout).contains(hint), stays);
+        assert_eq!(machine.has(), [true, true, stays, true]);
+        let uninstall = machine.wine.run(&[&exe, "uninstall"]);
+        assert_ends(&uninstall, 0, &["is uninstalled"]);
+        // Why the other way fails is said all the same.
+        let _ = fs::remove_dir_all(machine.wine.here(STORE));
+        let in_the_way = machine.wine.here("windows/system32/drivers/ntwatch.sys");
+        fs::create_dir(&in_the_way).unwrap();
+        let failed = install();
+        fs::remove_dir(&in_the_way).unwrap();
+        assert_ends(&failed, 1, &[r"cannot copy C:\package\ntwatch.sys"]);
+        assert_eq!(text(&failed.stderr).contains(hint), stays);
+        assert_eq!(machine.has(), [false, false, stays, false]);
+        let _ = fs::remove_dir_all(machine.wine.here(STORE));
+        assert_eq!(machine.has(), NOTHING);
+    }
+}

@@ -13,6 +13,10 @@ use windows_sys::Win32::Foundation::{
     ERROR_GEN_FAILURE, ERROR_NO_CATALOG_FOR_OEM_INF, ERROR_SERVICE_MARKED_FOR_DELETE,
 };
 
+/// What a catalogue says: no service comes of the package, or it does not go again either.
+const NO_SERVICE: &str = "no service";
+const STUCK: &str = "stuck";
+
 const SERVICE: &str = "ntwatch";
 const PARAMETERS: &str = r"SYSTEM\CurrentControlSet\Services\ntwatch\Parameters";
 /// Where Windows keeps a package, below its own folder; the last number is a hash.
@@ -26,7 +30,11 @@ pub(crate) fn install(inf: &Path) -> Outcome {
     if let Some(code) = thought.strip_prefix("0x") {
         return Err(u32::from_str_radix(code, 16).unwrap_or(ERROR_GEN_FAILURE));
     }
-    let taken = copy(inf).map_err(code).and_then(|()| create(inf));
+    let made = || match thought {
+        NO_SERVICE | STUCK => Ok(()),
+        _ => create(inf),
+    };
+    let taken = copy(inf).map_err(code).and_then(|()| made());
     if taken.is_err() {
         // What is worse is told then.
         let _ = fs::remove_dir_all(store());
@@ -36,6 +44,17 @@ pub(crate) fn install(inf: &Path) -> Outcome {
 
 /// Undoes that. As on Windows a service goes only when nobody has it open.
 pub(crate) fn uninstall(_inf: &Path) -> Outcome {
+    let wants = fs::read_to_string(store().join("ntwatch.cat")).map_err(code)?;
+    match wants.trim() {
+        NO_SERVICE => {}
+        STUCK => return Err(ERROR_GEN_FAILURE),
+        _ => delete()?,
+    }
+    fs::remove_dir_all(store()).map_err(code)?;
+    Ok(wants.trim() == "restart")
+}
+
+fn delete() -> Result<(), u32> {
     let manager = manager(ServiceManagerAccess::CONNECT)?;
     let service = manager.open_service(SERVICE, ServiceAccess::DELETE);
     service
@@ -47,9 +66,7 @@ pub(crate) fn uninstall(_inf: &Path) -> Outcome {
     {
         return Err(ERROR_SERVICE_MARKED_FOR_DELETE);
     }
-    let wants = fs::read_to_string(store().join("ntwatch.cat")).map_err(code)?;
-    fs::remove_dir_all(store()).map_err(code)?;
-    Ok(wants.trim() == "restart")
+    Ok(())
 }
 
 fn copy(inf: &Path) -> io::Result<()> {

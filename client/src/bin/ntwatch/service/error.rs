@@ -1,6 +1,7 @@
 //! What keeps a service from being what it is told to be.
 
 use super::remedy::remedy;
+use super::source::STAYS;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ pub(crate) enum ServiceError {
          whoever has it open; close them, and start it again"
     )]
     Going,
+    #[error("{error}{STAYS}")]
+    WithPackage { error: Box<Self> },
 }
 
 impl ServiceError {
@@ -99,16 +102,20 @@ impl ServiceError {
         Self::File { what, path, error }
     }
 
+    /// The same, when there may be a package now that is of no use.
+    pub(super) fn with_package(self) -> Self {
+        let error = Box::new(self);
+        Self::WithPackage { error }
+    }
+
     /// Is the driver not there, or refused, as for other commands?
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotElevated(_) | Self::NotInstalled)
-            || matches!(
-                self,
-                Self::Windows {
-                    doing: Doing::Start,
-                    ..
-                }
-            )
+        match self {
+            Self::NotElevated(_) | Self::NotInstalled => true,
+            Self::Windows { doing, .. } => *doing == Doing::Start,
+            Self::WithPackage { error } => error.is_refusal(),
+            _ => false,
+        }
     }
 }
 

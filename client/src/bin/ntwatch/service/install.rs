@@ -36,18 +36,28 @@ pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
 /// As Windows wants drivers to be installed. Where it cannot, or only says so, the service control
 /// manager takes the file of the package.
 fn by_package(inf: &Path) -> Result<String, ServiceError> {
-    let why = match package::install(inf)? {
-        Outcome::Done if Service::exists(Doing::Install)? => {
-            return Ok(installed("its package", inf.display()));
-        }
-        Outcome::Restart => return Ok(installed("its package", inf.display()) + RESTART),
-        Outcome::Done => {
-            package::uninstall(inf, Doing::Install)?;
-            Why::NoService(inf.to_owned())
-        }
-        Outcome::Lacking => Why::NoFunction(inf.to_owned()),
-    };
-    by_manager(&inf.with_file_name(FILE), &why)
+    let file = inf.with_file_name(FILE);
+    match package::install(inf)? {
+        Outcome::Lacking => by_manager(&file, &Why::NoFunction(inf.to_owned())),
+        Outcome::Restart => Ok(installed("its package", inf.display()) + RESTART),
+        Outcome::Done => match Service::exists(Doing::Install) {
+            Ok(true) => Ok(installed("its package", inf.display())),
+            none => {
+                let (inf, stays) = (inf.to_owned(), !is_taken_back(inf));
+                let why = Why::NoService { inf, stays };
+                let done = none.and_then(|_| by_manager(&file, &why));
+                done.map_err(|error| if stays { error.with_package() } else { error })
+            }
+        },
+    }
+}
+
+/// Has Windows forget a package again. What is worse is said if it does not.
+fn is_taken_back(inf: &Path) -> bool {
+    matches!(
+        package::uninstall(inf, Doing::Install),
+        Ok(Outcome::Done | Outcome::Restart)
+    )
 }
 
 /// N.B. Of two that do this at once one makes the service, and the file is that one's.

@@ -10,6 +10,10 @@ use std::{env, fs};
 /// The description of the package.
 const INF: &str = "ntwatch.inf";
 
+/// Behind what failed when a package could not be taken back.
+pub(super) const STAYS: &str = "; `pnputil /enum-drivers` shows whether the package is still in the \
+                                driver store, `pnputil /delete-driver` removes it";
+
 /// What is to be installed.
 pub(super) enum Source {
     /// A package, by the full path of its INF.
@@ -24,8 +28,11 @@ pub(super) enum Why {
     NoPackage,
     /// Windows lacks what installs packages.
     NoFunction(PathBuf),
-    /// It has taken the package, and that was all.
-    NoService(PathBuf),
+    /// It has taken the package, and that was all. It may still have it.
+    NoService {
+        inf: PathBuf,
+        stays: bool,
+    },
 }
 
 impl Display for Why {
@@ -38,10 +45,11 @@ impl Display for Why {
                 "this Windows has no DiInstallDriver to install the package {}",
                 inf.display()
             ),
-            Self::NoService(inf) => write!(
+            Self::NoService { inf, stays } => write!(
                 f,
-                "this Windows took the package {} and made no service of it",
-                inf.display()
+                "this Windows took the package {} and made no service of it{}",
+                inf.display(),
+                if *stays { STAYS } else { "" }
             ),
         }
     }
