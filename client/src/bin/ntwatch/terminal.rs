@@ -8,8 +8,8 @@ use windows_sys::Win32::System::Console::{
     ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode, SetConsoleMode,
 };
 
-/// Has standard output treated as terminals treat it: sequences for colours are understood, and a line
-/// that is as wide as the window leaves no empty one behind it. Is it so?
+/// Has standard output treated as terminals treat it: sequences for colours are understood, and by the
+/// console's published source a line as wide as the window leaves no empty one behind it. Is it so?
 pub(crate) fn begin_stdout() -> bool {
     begin(&io::stdout())
 }

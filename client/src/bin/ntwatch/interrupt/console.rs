@@ -3,7 +3,11 @@
 use super::Event;
 use std::sync::OnceLock;
 use std::{io, thread};
-use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Console::{
+    CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, SetConsoleCtrlHandler,
+};
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
+use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 use windows_sys::core::BOOL;
 
 type Tell = Box<dyn Fn(Event) + Send + Sync>;
@@ -31,7 +35,8 @@ extern "system" fn handler(event: u32) -> BOOL {
             tell(Event::Interrupted);
             1
         }
-        // Also the end of a session, of which Windows tells services.
+        // Anybody's logoff, of which services are told, and go on.
+        CTRL_LOGOFF_EVENT if is_of_a_service() => 0,
         _ => {
             tell(Event::Closed);
             // The program is ended when this returns, or some seconds after it was called: time for
@@ -41,4 +46,13 @@ extern "system" fn handler(event: u32) -> BOOL {
             }
         }
     }
+}
+
+/// Services and what they start are in session 0 (page "Remote Desktop Services Sessions").
+fn is_of_a_service() -> bool {
+    let mut session = 0;
+    // SAFETY: takes nothing.
+    let me = unsafe { GetCurrentProcessId() };
+    // SAFETY: `session` is ours to write.
+    unsafe { ProcessIdToSessionId(me, &raw mut session) != 0 && session == 0 }
 }
