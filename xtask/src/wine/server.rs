@@ -1,0 +1,242 @@
+//! Wine: its programs, and a drive and registry that a server keeps.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command::{self, output},
+    pe, setup,
+    toolchain::in_path,
+};
+
+/// Where Debian's package has its programs, which are in nobody's path.
+const DEBIAN: &str = "/usr/lib/wine";
+
+/// The oldest Windows that ntwatch is for.
+const REPORT_WINDOWS_10: [&str; 8] = [
+    "reg",
+    "add",
+    r"HKCU\Software\Wine",
+    "/v",
+    "Version",
+    "/d",
+    "win10",
+    "/f",
+];
+
+/// How long programs may take to be gone once their server is.
+const GOING: Duration = Duration::from_secs(10);
+
+/// Its programs.
+#[derive(Clone)]
+pub(super) struct Tools {
+    wine: PathBuf,
+    server: PathBuf,
+}
+
+impl Tools {
+    pub(super) fn find_or_install() -> Result<Self> {
+        if let Some(tools) = Self::find() {
+            return Ok(tools);
+        }
+        let reason = "Wine, on which programs for Windows run";
+        setup::packages([("wine64", reason)].into_iter())?;
+        Self::find().context("there is still no wine64")
+    }
+
+    fn find() -> Option<Self> {
+        let find = |name: &str| {
+            let debian = Path::new(DEBIAN).join(name);
+            in_path(name).or_else(|| debian.exists().then_some(debian))
+        };
+        let (wine, server) = find("wine64").zip(find("wineserver64"))?;
+        Some(Self { wine, server })
+    }
+
+    /// What a drive is made with: another Wine makes another one.
+    fn made_with(&self) -> Result<String> {
+        let version = output(Command::new(&self.wine).arg("--version"))?;
+        Ok(version + &REPORT_WINDOWS_10.join(" "))
+    }
+}
+
+/// Waits for whoever else uses the drives, and keeps others waiting.
+pub(super) fn alone() -> Result<File> {
+    let lock = room("lock");
+    fs::create_dir_all(room(""))
+        .and_then(|()| File::create(&lock))
+        .and_then(|file| file.lock().map(|()| file))
+        .with_context(|| lock.display().to_string())
+}
+
+/// Where the drives lie.
+fn room(name: &str) -> PathBuf {
+    pe::lab().join("wine").join(name)
+}
+
+/// A Wine that serves until this is dropped.
+pub(super) struct Wine {
+    tools: Tools,
+    prefix: PathBuf,
+}
+
+impl Wine {
+    /// Makes the drive and registry that each one begins with, once.
+    pub(super) fn make(tools: &Tools) -> Result<()> {
+        let [pristine, making] = ["pristine", "making"].map(room);
+        let note = pristine.join("made-with");
+        let made_with = tools.made_with()?;
+        if fs::read_to_string(&note).is_ok_and(|known| known == made_with) {
+            return Ok(());
+        }
+        let wine = Self::new(tools.clone(), making.clone());
+        remove(&pristine)?;
+        wine.kill();
+        remove(&making)?;
+        fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
+        wine.serve()?;
+        wine.run(&["wineboot", "--init"])?;
+        wine.run(&REPORT_WINDOWS_10)?;
+        wine.end()?;
+        fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())?;
+        fs::write(&note, made_with).with_context(|| note.display().to_string())
+    }
+
+    /// One whose drive and registry are new.
+    pub(super) fn begin(tools: Tools) -> Result<Self> {
+        let [pristine, prefix] = ["pristine", "prefix"].map(room);
+        let wine = Self::new(tools, prefix.clone());
+        wine.kill();
+        remove(&prefix)?;
+        let mut copy = Command::new("cp");
+        copy.args(["--archive", "--reflink=auto"]);
+        output(copy.arg(&pristine).arg(&prefix))?;
+        wine.serve()?;
+        // N.B. what Wine starts beside the first program stays, and holds that one's output open.
+        wine.run(&["cmd", "/c", "exit"])?;
+        Ok(wine)
+    }
+
+    fn new(tools: Tools, prefix: PathBuf) -> Self {
+        Self { tools, prefix }
+    }
+
+    /// N.B. Services stop with the last program, unless the server is told to stay. It goes by itself
+    /// when nobody is left to end it.
+    fn serve(&self) -> Result<()> {
+        output(self.server().arg("--persistent=30"))?;
+        Ok(())
+    }
+
+    /// Runs a program of Wine's own, of which nothing is heard but whether it failed.
+    fn run(&self, words: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.tools.wine);
+        command.envs(self.environment()).env_remove("DISPLAY");
+        for set in [Command::stdin, Command::stdout, Command::stderr] {
+            set(&mut command, Stdio::null());
+        }
+        command::run(command.args(words))
+    }
+
+    fn server(&self) -> Command {
+        let mut command = Command::new(&self.tools.server);
+        command.envs(self.environment());
+        command
+    }
+
+    /// What runs programs.
+    pub(super) fn program(&self) -> &Path {
+        &self.tools.wine
+    }
+
+    /// What its programs find it by; quiet, in English, and without what they would download.
+    pub(super) fn environment(&self) -> BTreeMap<&str, OsString> {
+        BTreeMap::from([
+            ("WINEPREFIX", self.prefix.clone().into()),
+            ("WINESERVER", self.tools.server.clone().into()),
+            ("WINEARCH", "win64".into()),
+            ("WINEDEBUG", "-all".into()),
+            ("WINEDLLOVERRIDES", "mscoree=;mshtml=".into()),
+            ("LC_ALL", "C.UTF-8".into()),
+        ])
+    }
+
+    /// Where its drive C: lies.
+    pub(super) fn drive(&self) -> PathBuf {
+        self.prefix.join("drive_c")
+    }
+
+    /// Ends it, and fails if a program stays.
+    pub(super) fn end(self) -> Result<()> {
+        self.kill();
+        let began = Instant::now();
+        loop {
+            let left = self.programs()?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() > GOING {
+                bail!(
+                    "Wine has ended, and its programs have not: {}",
+                    left.join(", ")
+                );
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends whatever runs with this drive, and nothing else. An error means that nothing did.
+    fn kill(&self) {
+        if !self.prefix.exists() {
+            return;
+        }
+        for how in ["--kill", "--wait"] {
+            let _ = self.server().arg(how).status();
+        }
+    }
+
+    /// The processes that have its drive in their environment.
+    fn programs(&self) -> Result<Vec<String>> {
+        let mark = format!("WINEPREFIX={}", self.prefix.display());
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").context("/proc")? {
+            let process = entry.context("/proc")?.path();
+            // Most are others', or gone by now.
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|set| set == mark.as_bytes())
+            {
+                let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+                found.push(format!("{} {}", process.display(), name.trim_end()));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for Wine {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| folder.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
