@@ -1,14 +1,10 @@
 //! A program that runs while the test goes on.
 
-use crate::{Wine, text};
+use crate::{PATIENCE, Wine, text};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
-/// How long anything here may take: a machine that is busy takes much of it.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One, with what it writes.
 #[derive(Debug)]

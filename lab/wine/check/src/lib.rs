@@ -10,7 +10,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 /// The Wine that `cargo xtask wine` has set up.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,6 +70,12 @@ impl Wine {
 
     fn spawn(&self, words: &[&str]) -> Child {
         let mut command = self.command();
+        let (program, words) = words.split_first().expect("the words of a program");
+        // N.B. By its name alone Wine has another program start it.
+        command.arg(match program.contains('\\') {
+            true => (*program).to_owned(),
+            false => format!(r"C:\windows\system32\{program}.exe"),
+        });
         command.args(words).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("Wine starts")
@@ -174,4 +181,20 @@ impl Drop for Folder {
 #[must_use]
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("the client writes UTF-8")
+}
+
+/// How long anything here may take before it counts as hung: a machine that is busy takes much of it,
+/// and no test measures time by it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what there must be.
+///
+/// # Panics
+/// With `what` there is in its place, when it does not come.
+pub fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -3,29 +3,16 @@
 //! N.B. Wine 8 has no Ctrl+Break, and tells no program that its console is closed: `hand.exe` does both
 //! as Windows does.
 
-use ntwatch_wine_check::{Driver, Folder, Wine, text};
+use ntwatch_wine_check::{Driver, Folder, Wine, text, wait};
 use rustix::io::ioctl_fionread;
 use rustix::pipe::fcntl_getpipe_size;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// An event of each kind.
 const KINDS: &str = include_str!("../../../../client/tests/common/kinds.jsonl");
-/// How long something may take before it counts as hung. No test measures time by it.
-const PATIENCE: Duration = Duration::from_secs(60);
-const SOON: Duration = Duration::from_millis(10);
-
-/// Waits for what there must be.
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(SOON);
-    }
-}
 
 /// Has the hand do what it waits with.
 fn go(folder: &Folder) {

@@ -1,6 +1,6 @@
 //! The driver and the client together, as somebody at a console has them.
 
-use ntwatch_wine_check::{Driver, Service, Wine, assert_ends, text};
+use ntwatch_wine_check::{Driver, Service, Wine, assert_ends, text, wait};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -10,19 +10,24 @@ fn installed_alone(wine: &Wine) -> BTreeSet<String> {
     installed(wine)
 }
 
-/// What is in the registry's list of services, and in the folders that programs are installed to.
+/// All that the registry tells of services, and each file that Windows has.
 fn installed(wine: &Wine) -> BTreeSet<String> {
     let services = r"HKLM\System\CurrentControlSet\Services";
-    let services = wine.run(&["reg", "query", services]);
+    let services = wine.run(&["reg", "query", services, "/s"]);
     assert!(services.status.success());
-    let services = text(&services.stdout).lines().map(str::to_owned);
-    let folders = ["system32", "system32/drivers", "inf"];
-    let files = folders.into_iter().flat_map(|folder| {
-        let folder = wine.here("windows").join(folder);
-        let entries = fs::read_dir(&folder).expect("a folder of Windows'");
-        entries.map(|entry| entry.expect("it can be read").path().display().to_string())
-    });
-    services.chain(files).collect()
+    let services = text(&services.stdout).lines();
+    let mut all: BTreeSet<_> = services.map(str::to_owned).collect();
+    let mut folders = vec![wine.here("windows")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of Windows'") {
+            let path = entry.expect("it can be read").path();
+            all.insert(path.display().to_string());
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path);
+            }
+        }
+    }
+    all
 }
 
 #[test]
@@ -47,15 +52,15 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
         "--events",
         "process_start,process_exit",
         "--image",
-        r"*\cmd.exe",
+        r"*\hand.exe",
         "--count",
         "2",
     ]);
     watch.line("TIME");
-    let _ = wine.run(&["cmd", "/c", "exit", "7"]);
-    let start = watch.line("cmd.exe");
+    assert_ends(&wine.hand(&["end", "7"]), 7, &[]);
+    let start = watch.line("hand.exe");
     assert!(start.contains(" start "), "{start}");
-    let exit = watch.line_that(|line| line.contains("cmd.exe") && line.contains(" exit "));
+    let exit = watch.line_that(|line| line.contains("hand.exe") && line.contains(" exit "));
     let exit = exit.expect("what starts also ends");
     assert!(exit.contains("code 7"), "{exit}");
     let watched = watch.end();
@@ -82,20 +87,24 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
         "--events",
         "process_start,process_exit",
         "--image",
-        r"*\cmd.exe",
+        r"*\hand.exe",
         "--count",
         "2",
     ]);
-    while !recording.here().join("events.parquet.growing").exists() {
-        std::thread::yield_now();
-    }
-    let _ = wine.run(&["cmd", "/c", "exit"]);
+    // It may not listen yet when it has its file.
+    let whole = recording.here().join("events.parquet");
+    wait("nothing is recorded", || {
+        assert_ends(&wine.hand(&["end", "0"]), 0, &[]);
+        whole.exists()
+    });
     let recorded = record.end();
     assert_eq!(recorded.status.code(), Some(0), "{}", recorded.errors);
     let shown = wine.ntwatch(&["show", &file]);
-    assert_ends(&shown, 0, &["cmd.exe"]);
+    assert_ends(&shown, 0, &["hand.exe"]);
     drop(driver);
-    assert_eq!(installed_alone(&wine), before);
+    let after = installed_alone(&wine);
+    let differ: Vec<_> = before.symmetric_difference(&after).collect();
+    assert_eq!(differ, Vec::<&String>::new());
 }
 
 #[test]
@@ -109,7 +118,7 @@ fn a_process_is_protected_as_long_as_the_rule_is_kept() {
         "--events",
         "process_start,process_exit",
         "--for",
-        "20s",
+        "10min",
     ]);
     let running = watch.line(r#"\\services.exe"#);
     let running: serde_json::Value = serde_json::from_str(&running).expect("a line is JSON");
@@ -122,12 +131,14 @@ fn a_process_is_protected_as_long_as_the_rule_is_kept() {
         "--deny",
         "terminate",
         "--for",
-        "30s",
+        "10min",
         &pid,
     ];
     let keeper = wine.start(&words);
     let denied = format!("services.exe ({pid}): TERMINATE to it");
-    while !text(&list().stdout).contains(&denied) {}
+    wait("it is not protected", || {
+        text(&list().stdout).contains(&denied)
+    });
     assert_ends(
         &wine.ntwatch(&["protect", "remove", &pid]),
         0,
@@ -142,5 +153,5 @@ fn a_process_is_protected_as_long_as_the_rule_is_kept() {
     );
     assert_ends(&list(), 0, &["No process is protected"]);
     let none = wine.ntwatch(&["protect", "remove", &pid]);
-    assert_ends(&none, 1, &["no"]);
+    assert_ends(&none, 1, &["no rule"]);
 }

@@ -94,3 +94,10 @@ fn it_tells_its_version_and_how_it_is_used() {
         );
     }
 }
+
+#[test]
+fn the_windows_there_is_the_oldest_that_ntwatch_is_for() {
+    let version = Wine::get().run(&["cmd", "/c", "ver"]);
+    let version = text(&version.stdout);
+    assert!(version.contains("Microsoft Windows 10."), "{version}");
+}

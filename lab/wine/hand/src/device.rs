@@ -5,11 +5,11 @@ use ntwatch_protocol::configure::ConfigureHeader;
 use ntwatch_protocol::ioctl::{CONFIGURE, GET_STATS, GET_VERSION, READ_EVENTS, SHUTDOWN};
 use ntwatch_protocol::record::{Kind, MAX_RECORD_SIZE};
 use std::env;
-use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio, exit, id};
+use windows_sys::Win32::Foundation::ERROR_INTERNAL_ERROR;
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 use zerocopy::IntoBytes;
 
@@ -24,14 +24,13 @@ pub(crate) fn cancel(device: &str) -> io::Result<()> {
     configure(&device)?;
     let read = read(&device)?;
     println!("a read waits: {}", read.is_pending());
-    println!("it is canceled: {}", outcome(&read.cancel()));
+    read.cancel()?;
     println!("it ends with {}", outcome(&read.end()));
     let read = self::read(&device)?;
     println!("a read waits: {}", read.is_pending());
-    let child = itself("end")?.wait()?;
+    let child = itself(&["end", "0"])?.wait()?;
     println!("a program ends: {}", child.success());
-    let bytes = read.end()?;
-    println!("it ends with records: {}", bytes > 0);
+    println!("it ends with records: {}", !read.end()?.is_empty());
     let _left = self::read(&device)?;
     // The end of the process closes the handle under it.
     exit(0)
@@ -44,7 +43,9 @@ pub(crate) fn strange(device: &str) -> io::Result<()> {
         let request = Request::begin(&device, code, input, room);
         println!("{what}: {}", outcome(&request.and_then(Request::end)));
     };
-    ask("version, with more room", GET_VERSION, &[], 1024);
+    let version = Request::begin(&device, GET_VERSION, &[], 1024)?.end()?;
+    // Behind the size, as in every version.
+    println!("protocol, with more room: {:?}", version.get(4..6));
     ask("version, with less room", GET_VERSION, &[], 8);
     ask("version, with a question", GET_VERSION, &[1], 1024);
     ask("a request that is new", SHUTDOWN + (1 << 2), &[], 1024);
@@ -67,15 +68,24 @@ pub(crate) fn strange(device: &str) -> io::Result<()> {
 
 /// Starts a program, which is this one, and says which both are.
 pub(crate) fn family() -> io::Result<()> {
-    let mut child = itself("end")?;
+    let mut child = itself(&["end", "0"])?;
     println!("{} {}", id(), child.id());
     child.wait()?;
     Ok(())
 }
 
-fn itself(word: &str) -> io::Result<Child> {
+fn itself(words: &[&str]) -> io::Result<Child> {
     let mut command = Command::new(env::current_exe()?);
-    command.arg(word).stdout(Stdio::null()).spawn()
+    command.args(words).stdout(Stdio::null());
+    match command.spawn() {
+        // N.B. Seen of Wine 8 once in some hundred runs, of a program that it had started before.
+        Err(error) if is(&error, ERROR_INTERNAL_ERROR) => command.spawn(),
+        child => child,
+    }
+}
+
+fn is(error: &io::Error, code: u32) -> bool {
+    error.raw_os_error() == Some(code.cast_signed())
 }
 
 fn open(device: &str) -> io::Result<File> {
@@ -102,9 +112,9 @@ fn read(device: &File) -> io::Result<Request<'_>> {
     Request::begin(device, READ_EVENTS, &[], MAX_RECORD_SIZE)
 }
 
-fn outcome<T: Debug>(done: &io::Result<T>) -> String {
-    match done {
-        Ok(done) => format!("{done:?}"),
+fn outcome(answer: &io::Result<Vec<u8>>) -> String {
+    match answer {
+        Ok(answer) => format!("{} bytes", answer.len()),
         Err(error) => format!("error {}", error.raw_os_error().unwrap_or(-1)),
     }
 }

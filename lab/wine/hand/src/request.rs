@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-use std::{io, ptr};
+use std::{io, mem, ptr};
 use windows_sys::Win32::Foundation::ERROR_IO_PENDING;
 use windows_sys::Win32::System::IO::{
     CancelIoEx, DeviceIoControl, GetOverlappedResult, OVERLAPPED,
@@ -85,9 +85,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Waits for its end, and says how many bytes were answered.
-    pub(crate) fn end(self) -> io::Result<u32> {
-        self.wait()
+    /// Waits for its end, and returns the answer.
+    pub(crate) fn end(mut self) -> io::Result<Vec<u8>> {
+        let bytes = self.wait()?;
+        let mut answer = mem::take(&mut self.output);
+        answer.truncate(bytes as usize);
+        Ok(answer)
     }
 
     fn wait(&self) -> io::Result<u32> {
