@@ -149,6 +149,16 @@ fn a_package_that_is_not_trusted_is_not_installed_and_what_to_do_is_said() {
 }
 
 #[test]
+fn nobody_is_asked_whether_to_trust_who_signed_a_package() {
+    let machine = Machine::get();
+    let folder = machine.package(Some("unknown"));
+    let output = machine.wine.run(&[&folder.there("ntwatch.exe"), "install"]);
+    let trust = "Windows does not trust who signed the package";
+    assert_ends(&output, 1, &["cannot install the driver: ", trust]);
+    assert_eq!(machine.has(), NOTHING);
+}
+
+#[test]
 fn a_library_beside_the_program_is_not_taken_for_windows_own() {
     let machine = Machine::preferring("native,builtin");
     let folder = machine.package(Some("trusted"));

@@ -3,7 +3,8 @@
 //! It does what Microsoft's pages say of `DiInstallDriverW`, `DiUninstallDriverW` and primitive
 //! drivers, for the one package that `ntwatch install` knows. It knows no signatures: the text of the
 //! catalogue says what Windows would have thought of it, as the code of an error (`0x800b0109`), or
-//! that it wants a restart, or takes the package and makes no service of it.
+//! that it wants a restart, asks whether to trust somebody (who is there says yes), or takes the
+//! package and makes no service of it.
 //!
 //! N.B. It is written from the same pages as what calls it. No Windows did so here.
 #![cfg(windows)]

@@ -9,13 +9,17 @@ use windows_service::service::{
     ServiceAccess, ServiceErrorControl, ServiceInfo, ServiceStartType, ServiceType,
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
+use windows_sys::Win32::Devices::DeviceAndDriverInstallation::SetupGetNonInteractiveMode;
 use windows_sys::Win32::Foundation::{
-    ERROR_GEN_FAILURE, ERROR_NO_CATALOG_FOR_OEM_INF, ERROR_SERVICE_MARKED_FOR_DELETE,
+    ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED, ERROR_GEN_FAILURE, ERROR_NO_CATALOG_FOR_OEM_INF,
+    ERROR_SERVICE_MARKED_FOR_DELETE,
 };
 
 /// What a catalogue says: no service comes of the package, or it does not go again either.
 const NO_SERVICE: &str = "no service";
 const STUCK: &str = "stuck";
+/// It is signed by somebody unknown: Windows asks, or takes no for an answer where it must not ask.
+const UNKNOWN: &str = "unknown";
 
 const SERVICE: &str = "ntwatch";
 const PARAMETERS: &str = r"SYSTEM\CurrentControlSet\Services\ntwatch\Parameters";
@@ -29,6 +33,10 @@ pub(crate) fn install(inf: &Path) -> Outcome {
     let thought = catalogue.trim();
     if let Some(code) = thought.strip_prefix("0x") {
         return Err(u32::from_str_radix(code, 16).unwrap_or(ERROR_GEN_FAILURE));
+    }
+    // SAFETY: it takes nothing.
+    if thought == UNKNOWN && unsafe { SetupGetNonInteractiveMode() } != 0 {
+        return Err(ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED);
     }
     let made = || match thought {
         NO_SERVICE | STUCK => Ok(()),

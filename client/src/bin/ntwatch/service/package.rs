@@ -19,6 +19,8 @@ use windows_sys::w;
 
 /// `DiInstallDriverW` and `DiUninstallDriverW` (pages of these names).
 type Change = unsafe extern "system" fn(HWND, PCWSTR, u32, *mut BOOL) -> BOOL;
+/// `SetupSetNonInteractiveMode` (page "SetupSetNonInteractiveMode function").
+type SetNonInteractive = unsafe extern "system" fn(BOOL) -> BOOL;
 /// `SetupGetInfPublishedNameW` (page "SetupGetInfPublishedNameW function").
 type PublishedName = unsafe extern "system" fn(PCWSTR, PWSTR, u32, *mut u32) -> BOOL;
 
@@ -31,8 +33,10 @@ pub(super) enum Outcome {
     Lacking,
 }
 
-/// Has Windows take the package into its store, and make the service that the INF describes.
+/// Has Windows take the package into its store, and make the service that the INF describes. Nobody is
+/// asked whether to trust who signed it: it fails then, for there may be nobody.
 pub(super) fn install(inf: &Path) -> Result<Outcome, ServiceError> {
+    let _unasked = NonInteractive::begin();
     change(c"DiInstallDriverW", inf).map_err(|error| ServiceError::windows(Doing::Install, error))
 }
 
@@ -58,6 +62,30 @@ pub(super) fn published(inf: &Path) -> Result<PathBuf, ServiceError> {
     }
     let name = name.split(|&unit| unit == 0).next().unwrap_or_default();
     Ok(OsString::from_wide(name).into())
+}
+
+/// SetupAPI shows no dialogs for this process, as long as this lives.
+struct NonInteractive {
+    set: SetNonInteractive,
+    before: BOOL,
+}
+
+impl NonInteractive {
+    fn begin() -> Option<Self> {
+        let function = function(w!("setupapi.dll"), c"SetupSetNonInteractiveMode")?;
+        // SAFETY: the function of this name has this type.
+        let set: SetNonInteractive = unsafe { transmute(function) };
+        // SAFETY: it takes a flag, and gives back the one before.
+        let before = unsafe { set(1) };
+        Some(Self { set, before })
+    }
+}
+
+impl Drop for NonInteractive {
+    fn drop(&mut self) {
+        // SAFETY: it takes a flag.
+        unsafe { (self.set)(self.before) };
+    }
 }
 
 fn change(name: &CStr, inf: &Path) -> io::Result<Outcome> {
