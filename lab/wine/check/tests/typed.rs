@@ -4,6 +4,16 @@ use ntwatch_wine_check::{Driver, Service, Wine, assert_ends, text, wait};
 use std::collections::BTreeSet;
 use std::fs;
 
+/// The start and the exit of one.
+const ONE_PROGRAM: [&str; 6] = [
+    "--events",
+    "process_start,process_exit",
+    "--image",
+    r"*\hand.exe",
+    "--count",
+    "2",
+];
+
 /// What is there when no test has the service.
 fn installed_alone(wine: &Wine) -> BTreeSet<String> {
     let _alone = Service::alone();
@@ -47,15 +57,7 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
     ];
     assert_ends(&status, 0, &says);
 
-    let mut watch = wine.start(&[
-        "watch",
-        "--events",
-        "process_start,process_exit",
-        "--image",
-        r"*\hand.exe",
-        "--count",
-        "2",
-    ]);
+    let mut watch = wine.start(&[&["watch"], &ONE_PROGRAM[..]].concat());
     watch.line("TIME");
     assert_ends(&wine.hand(&["end", "7"]), 7, &[]);
     let start = watch.line("hand.exe");
@@ -81,16 +83,7 @@ fn from_install_to_uninstall_everything_works_as_it_is_typed_and_nothing_is_left
 
     let recording = wine.folder("recorded");
     let file = recording.there("events.parquet");
-    let record = wine.start(&[
-        "record",
-        &file,
-        "--events",
-        "process_start,process_exit",
-        "--image",
-        r"*\hand.exe",
-        "--count",
-        "2",
-    ]);
+    let record = wine.start(&[&["record", &*file], &ONE_PROGRAM[..]].concat());
     // It may not listen yet when it has its file.
     let whole = recording.here().join("events.parquet");
     wait("nothing is recorded", || {
