@@ -34,14 +34,7 @@ unsafe extern "system" fn DiInstallDriverW(
     restart: *mut BOOL,
 ) -> BOOL {
     // SAFETY: the caller's promise.
-    let inf = unsafe { path(inf) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        answer(
-            checked(&inf, flags).and_then(|()| package::install(&inf)),
-            restart,
-        )
-    }
+    unsafe { change(inf, flags, restart, package::install) }
 }
 
 /// Page "DiUninstallDriverW function".
@@ -56,14 +49,22 @@ unsafe extern "system" fn DiUninstallDriverW(
     restart: *mut BOOL,
 ) -> BOOL {
     // SAFETY: the caller's promise.
-    let inf = unsafe { path(inf) };
+    unsafe { change(inf, flags, restart, package::uninstall) }
+}
+
+/// # Safety
+/// `inf` ends with a NUL, and `restart` is null or has room.
+unsafe fn change(
+    inf: PCWSTR,
+    flags: u32,
+    restart: *mut BOOL,
+    change: impl FnOnce(&Path) -> Outcome,
+) -> BOOL {
     // SAFETY: the caller's promise.
-    unsafe {
-        answer(
-            checked(&inf, flags).and_then(|()| package::uninstall(&inf)),
-            restart,
-        )
-    }
+    let inf = unsafe { path(inf) };
+    let outcome = checked(&inf, flags).and_then(|()| change(&inf));
+    // SAFETY: the caller's promise.
+    unsafe { answer(outcome, restart) }
 }
 
 fn checked(inf: &Path, flags: u32) -> Result<(), u32> {
