@@ -1,4 +1,4 @@
-//! Runs the programs for Windows on Wine, a Win32 that nobody here wrote.
+//! Runs driver and client on Wine, a Win32 that nobody here wrote.
 
 mod import;
 mod server;
@@ -17,7 +17,7 @@ use crate::{
 };
 use server::{Tools, Wine};
 
-/// Where the program lies on drive C:.
+/// Where the programs and the driver lie on drive C:.
 const FOLDER: &str = "ntwatch";
 
 /// Builds all that takes part, and has it run on a Wine whose drive is new.

@@ -31,7 +31,8 @@ unsafe extern "system" fn KeQuerySystemTimePrecise(time: *mut i64) {
     unsafe { time.write_unaligned(system_time()) };
 }
 
-/// Page "KeQueryInterruptTimePrecise": in units of 100 ns, since about when the system started.
+/// Page "KeQueryInterruptTimePrecise": in units of 100 ns, since about when the system started. N.B. The
+/// counter is given in the same units: nobody here reads it.
 ///
 /// # Safety
 /// Null, or a place for the performance counter.

@@ -19,7 +19,7 @@ const UNINSTALLED: &str = "ntwatch is uninstalled.\n";
 /// What Windows may want at the end.
 const RESTART: &str = "Restart the machine: Windows is done with it only then.\n";
 
-/// Nothing is left behind if it fails.
+/// If it fails nothing is left behind, or it is said what may be.
 pub(crate) fn install(options: &InstallOptions) -> Result<ExitCode, Failure> {
     elevation::check(Doing::Install)?;
     image::check(Doing::Install)?;
