@@ -3,10 +3,10 @@
 
 use std::env;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use implib::{Flavor, ImportLibrary, MachineType};
 use serde_json::Value;
 
 /// Read off the public headers; shared with the kit, so that both sides of the table agree.
@@ -57,11 +57,17 @@ EXPORTS
 ";
 
 fn import_library(directory: &Path) {
-    let library = ImportLibrary::new(NTOSKRNL, MachineType::AMD64, Flavor::Msvc)
-        .expect("the definitions are well formed");
-    let mut file =
-        File::create(directory.join("wdfldr_ntoskrnl.lib")).expect("OUT_DIR is writable");
-    library.write_to(&mut file).expect("OUT_DIR is writable");
+    let definitions = directory.join("ntoskrnl.def");
+    fs::write(&definitions, NTOSKRNL).expect("OUT_DIR is writable");
+    println!("cargo::rerun-if-env-changed=NTWATCH_LLD");
+    let linker = env::var_os("NTWATCH_LLD").expect("`cargo xtask build` names the linker");
+    let mut librarian = Command::new(linker);
+    librarian.args(["-flavor", "link", "/lib", "/machine:x64"]);
+    librarian.arg(format!("/def:{}", definitions.display()));
+    let library = directory.join("wdfldr_ntoskrnl.lib");
+    librarian.arg(format!("/out:{}", library.display()));
+    let status = librarian.status().expect("the linker starts");
+    assert!(status.success(), "{librarian:?}: {status}");
     println!("cargo::rustc-link-search=native={}", directory.display());
     println!("cargo::rustc-link-lib=dylib=wdfldr_ntoskrnl");
 }
