@@ -64,18 +64,20 @@ impl Device {
         code: u32,
         input: &[u8],
         output: &mut [u8],
-        started: impl FnOnce(&OVERLAPPED),
+        started: impl FnOnce(*const OVERLAPPED),
     ) -> Result<usize, Fault> {
         let event = event::create(Reset::ByHand)?;
         let mut overlapped = OVERLAPPED {
             hEvent: event.as_raw_handle(),
             ..OVERLAPPED::default()
         };
+        // Windows writes to it meanwhile: nobody has a reference.
+        let overlapped = &raw mut overlapped;
         let too_long = |_| Fault::BadParameter;
         let input_len = u32::try_from(input.len()).map_err(too_long)?;
         let output_len = u32::try_from(output.len()).map_err(too_long)?;
-        // SAFETY: `input`, `output` and `overlapped` are live and of the lengths given. They stay
-        // so until the request is completed: this function does not return before that.
+        // SAFETY: `input`, `output` and what `overlapped` is of are live and of the lengths given. They
+        // stay so until the request is completed: this function does not return before that.
         let done = unsafe {
             DeviceIoControl(
                 self.handle.as_raw_handle(),
@@ -85,7 +87,7 @@ impl Device {
                 output.as_mut_ptr().cast(),
                 output_len,
                 std::ptr::null_mut(),
-                &raw mut overlapped,
+                overlapped,
             )
         };
         if done == 0 {
@@ -94,16 +96,11 @@ impl Device {
                 return Err(fault(error));
             }
         }
-        started(&overlapped);
+        started(overlapped);
         let mut len = 0;
         // SAFETY: `overlapped` is the one that the request was started with, and `len` is ours.
         let ok = unsafe {
-            GetOverlappedResult(
-                self.handle.as_raw_handle(),
-                &raw const overlapped,
-                &raw mut len,
-                1,
-            )
+            GetOverlappedResult(self.handle.as_raw_handle(), overlapped, &raw mut len, 1)
         };
         if ok == 0 {
             Err(last_fault())
@@ -112,10 +109,10 @@ impl Device {
         }
     }
 
-    /// `CancelIoEx`, of one request or of all. That there is none any more is no failure.
-    fn cancel(&self, overlapped: Option<&OVERLAPPED>) {
-        let overlapped = overlapped.map_or(null(), std::ptr::from_ref);
-        // SAFETY: null, or a request of this handle whose OVERLAPPED is live.
+    /// `CancelIoEx`, of one request or, if it is null, of all. That there is none any more is no
+    /// failure.
+    fn cancel(&self, overlapped: *const OVERLAPPED) {
+        // SAFETY: requests are found by this address; nothing is read there.
         unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
     }
 }
@@ -132,7 +129,7 @@ impl Transport for Device {
         let read = self.request(READ_EVENTS, &[], output, |overlapped| {
             // Pairs with `stop_reads`: either it sees this request, or this sees its flag.
             if self.stop.is_set() {
-                self.cancel(Some(overlapped));
+                self.cancel(overlapped);
             }
         });
         match read {
@@ -149,7 +146,7 @@ impl Transport for Device {
     fn stop_reads(&self) {
         self.stop.set();
         // Only reads wait in the driver; its other requests are completed at once.
-        self.cancel(None);
+        self.cancel(null());
     }
 
     fn processes(&self) -> Result<Vec<RunningProcess>, Fault> {

@@ -13,7 +13,8 @@ use windows_sys::Win32::System::Threading::CreateEventW;
 /// One that is on its way. What it works on is the system's until it has ended.
 pub(crate) struct Request<'a> {
     device: &'a File,
-    overlapped: Box<OVERLAPPED>,
+    /// From a box: Windows writes to it meanwhile.
+    overlapped: *mut OVERLAPPED,
     _event: OwnedHandle,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -35,10 +36,10 @@ impl<'a> Request<'a> {
         }
         let mut request = Self {
             device,
-            overlapped: Box::new(OVERLAPPED {
+            overlapped: Box::into_raw(Box::new(OVERLAPPED {
                 hEvent: event,
                 ..OVERLAPPED::default()
-            }),
+            })),
             // SAFETY: just made, and nobody else's.
             _event: unsafe { OwnedHandle::from_raw_handle(event) },
             input: input.to_vec(),
@@ -55,7 +56,7 @@ impl<'a> Request<'a> {
                 request.output.as_mut_ptr().cast(),
                 room as u32,
                 ptr::null_mut(),
-                &raw mut *request.overlapped,
+                request.overlapped,
             )
         };
         if done == 0 {
@@ -79,7 +80,7 @@ impl<'a> Request<'a> {
 
     pub(crate) fn cancel(&self) -> io::Result<()> {
         // SAFETY: a request of this handle's, or one that has ended.
-        match unsafe { CancelIoEx(self.handle(), &raw const *self.overlapped) } {
+        match unsafe { CancelIoEx(self.handle(), self.overlapped) } {
             0 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
@@ -96,14 +97,8 @@ impl<'a> Request<'a> {
     fn wait(&self) -> io::Result<u32> {
         let mut bytes = 0;
         // SAFETY: the structure that it was sent with.
-        let done = unsafe {
-            GetOverlappedResult(
-                self.handle(),
-                &raw const *self.overlapped,
-                &raw mut bytes,
-                1,
-            )
-        };
+        let done =
+            unsafe { GetOverlappedResult(self.handle(), self.overlapped, &raw mut bytes, 1) };
         match done {
             0 => Err(io::Error::last_os_error()),
             _ => Ok(bytes),
@@ -117,5 +112,7 @@ impl Drop for Request<'_> {
         if self.cancel().is_ok() {
             let _ = self.wait();
         }
+        // SAFETY: a box once, and the request has ended.
+        drop(unsafe { Box::from_raw(self.overlapped) });
     }
 }
