@@ -11,14 +11,15 @@ use windows_service::service::{
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::SetupGetNonInteractiveMode;
 use windows_sys::Win32::Foundation::{
-    ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED, ERROR_GEN_FAILURE, ERROR_NO_CATALOG_FOR_OEM_INF,
-    ERROR_SERVICE_MARKED_FOR_DELETE,
+    ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED, ERROR_FILE_NOT_FOUND, ERROR_GEN_FAILURE,
+    ERROR_NO_CATALOG_FOR_OEM_INF, ERROR_SERVICE_MARKED_FOR_DELETE,
 };
 
 /// What a catalogue says: no service comes of the package, or it does not go again either.
 const NO_SERVICE: &str = "no service";
 const STUCK: &str = "stuck";
-/// It is signed by somebody unknown: Windows asks, or takes no for an answer where it must not ask.
+/// It is signed by somebody unknown: Windows asks, or takes no for an answer where it must not ask. N.B.
+/// What it says then is on no page: the code is a guess.
 const UNKNOWN: &str = "unknown";
 
 const SERVICE: &str = "ntwatch";
@@ -50,8 +51,13 @@ pub(crate) fn install(inf: &Path) -> Outcome {
     taken.map(|()| thought == "restart")
 }
 
-/// Undoes that. As on Windows a service goes only when nobody has it open.
-pub(crate) fn uninstall(_inf: &Path) -> Outcome {
+/// Undoes that, if this is the INF that was installed, there or in the store. As on Windows a service
+/// goes only when nobody has it open.
+pub(crate) fn uninstall(inf: &Path) -> Outcome {
+    let installed = fs::read(store().join("ntwatch.inf")).map_err(code)?;
+    if fs::read(inf).map_err(code)? != installed {
+        return Err(ERROR_FILE_NOT_FOUND);
+    }
     let wants = fs::read_to_string(store().join("ntwatch.cat")).map_err(code)?;
     match wants.trim() {
         NO_SERVICE => {}

@@ -4,7 +4,8 @@ use std::io;
 use windows_sys::Win32::Foundation::{
     CERT_E_CHAINING, CERT_E_UNTRUSTEDROOT, CERT_E_UNTRUSTEDTESTROOT, ERROR_DRIVER_BLOCKED,
     ERROR_FILE_NOT_FOUND, ERROR_INVALID_IMAGE_HASH, ERROR_MOD_NOT_FOUND, ERROR_PROC_NOT_FOUND,
-    ERROR_SERVICE_DISABLED, ERROR_SERVICE_MARKED_FOR_DELETE, SPAPI_E_AUTHENTICODE_DISALLOWED,
+    ERROR_REQUIRES_INTERACTIVE_WINDOWSTATION, ERROR_SERVICE_DISABLED,
+    ERROR_SERVICE_MARKED_FOR_DELETE, SPAPI_E_AUTHENTICODE_DISALLOWED,
     SPAPI_E_AUTHENTICODE_PUBLISHER_NOT_TRUSTED, SPAPI_E_AUTHENTICODE_TRUST_NOT_ESTABLISHED,
     SPAPI_E_DRIVER_INSTALL_BLOCKED, SPAPI_E_FILE_HASH_NOT_IN_CATALOG, SPAPI_E_IN_WOW64,
     SPAPI_E_NO_CATALOG_FOR_OEM_INF, SPAPI_E_SIGNATURE_OSATTRIBUTE_MISMATCH, TRUST_E_BAD_DIGEST,
@@ -24,6 +25,8 @@ pub(super) fn remedy(error: &io::Error) -> &'static str {
 /// N.B. Under test signing the kernel loads a file that anybody has signed (page "The TESTSIGNING Boot
 /// Configuration Option"); of a package Windows wants to know who. Not to want that is the user's to say.
 fn of_package(code: i32) -> Option<&'static str> {
+    // Somebody would have to be asked.
+    const UNASKED: i32 = ERROR_REQUIRES_INTERACTIVE_WINDOWSTATION.cast_signed();
     Some(match code {
         SPAPI_E_NO_CATALOG_FOR_OEM_INF | TRUST_E_NOSIGNATURE => {
             "; the package lacks its signed catalogue ntwatch.cat, which Windows wants even where \
@@ -35,7 +38,8 @@ fn of_package(code: i32) -> Option<&'static str> {
         | SPAPI_E_AUTHENTICODE_DISALLOWED
         | SPAPI_E_AUTHENTICODE_PUBLISHER_NOT_TRUSTED
         | SPAPI_E_AUTHENTICODE_TRUST_NOT_ESTABLISHED
-        | SPAPI_E_SIGNATURE_OSATTRIBUTE_MISMATCH => {
+        | SPAPI_E_SIGNATURE_OSATTRIBUTE_MISMATCH
+        | UNASKED => {
             "; Windows does not trust who signed the package: on a machine for tests `certutil \
              -addstore Root WDRLocalTestCert.cer`, the same with TrustedPublisher, `bcdedit /set \
              testsigning on`, and restart; `--driver ntwatch.sys` does without a package"
