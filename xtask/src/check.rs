@@ -13,7 +13,7 @@ use crate::{
     command::{cargo, run, workspace},
     coverage, judge, pe,
     programs::Tests,
-    setup,
+    python, setup, toolchain,
     verify::{self, Depth},
     windows, wine,
 };
@@ -48,7 +48,12 @@ pub(crate) fn test() -> Result<()> {
         run(cargo().arg("test").args(packages(PORTABLE)))?;
         return run(&mut loom(&workspace()));
     }
-    setup::test_tools()?;
+    toolchain::check_host()?;
+    // At once, so that who cannot is told at once what to install.
+    setup::install(|| {
+        let tools = setup::test_tools().and(python::missing());
+        tools.and(wine::missing())
+    })?;
     let lab = Lab::build()?;
     let tests = Tests::build(&lab)?;
     let failed = tests.alone().filter_map(|mut test| run(&mut test).err());

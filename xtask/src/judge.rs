@@ -18,7 +18,8 @@ use crate::{
     build::{self, Artifacts},
     command::{self, workspace},
     nthost::Nthost,
-    pe, python, setup,
+    pe, python,
+    setup::{self, Missing},
     toolchain::in_path,
 };
 
@@ -123,9 +124,10 @@ fn judges(names: &[String]) -> Result<Vec<Judge>> {
 impl Judge {
     /// Fails if anything is wrong with the outputs, or if a planted fault goes unnoticed.
     fn look_at(&self, folder: &Path, recording: &Recording) -> Result<()> {
-        if self.name == SPARK && in_path("java").is_none() {
-            let reason = "Java, which Spark runs on".to_owned();
-            setup::carry_out(&[reason], &setup::apt(&["default-jre-headless"]))?;
+        if self.name == SPARK {
+            let (package, reason) = ("default-jre-headless", "Java, which Spark runs on");
+            let java = || in_path("java").is_some();
+            setup::install(|| Missing::default().package(package, reason, java()))?;
         }
         let environment = format!("judge-{}", self.name);
         let python = python::with(&environment, &self.room.join("requirements.txt"))?;

@@ -10,8 +10,16 @@ use anyhow::{Context, Result};
 
 use crate::{
     command::{output, run},
-    pe, setup,
+    pe,
+    setup::{self, Missing},
 };
+
+/// What makes environments, and is not there.
+pub(crate) fn missing() -> Missing {
+    let reason = "Python with venv, in which tools from PyPI are installed";
+    let venv = output(Command::new("python3").args(["-c", "import ensurepip, venv"]));
+    Missing::default().package("python3-venv", reason, venv.is_ok())
+}
 
 /// A Python that has what `requirements` lists, with hashes, in an environment of this name.
 pub(crate) fn with(name: &str, requirements: &Path) -> Result<PathBuf> {
@@ -23,10 +31,7 @@ pub(crate) fn with(name: &str, requirements: &Path) -> Result<PathBuf> {
     if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    if output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_err() {
-        let reason = "Python with venv, in which tools from PyPI are installed".to_owned();
-        setup::carry_out(&[reason], &setup::apt(&["python3-venv"]))?;
-    }
+    setup::install(missing)?;
     let mut make = Command::new("python3");
     make.args(["-m", "venv", "--clear"]).arg(&environment);
     run(&mut make)?;

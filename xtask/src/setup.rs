@@ -6,12 +6,73 @@ use anyhow::{Result, bail};
 
 use crate::command::{output, run};
 
-/// The tools that were not found.
+/// What was not found.
+#[derive(Default)]
 pub(crate) struct Missing {
-    /// The target that there is no Rust for.
-    pub(crate) rust: Option<&'static str>,
-    pub(crate) lld: bool,
-    pub(crate) clang: bool,
+    /// The targets that there is no Rust for.
+    rust: Vec<&'static str>,
+    /// Packages, each with what it is for.
+    packages: Vec<(&'static str, &'static str)>,
+}
+
+impl Missing {
+    /// And Rust for this target, unless it is there.
+    pub(crate) fn rust(mut self, target: &'static str, is_there: bool) -> Self {
+        self.rust.extend((!is_there).then_some(target));
+        self
+    }
+
+    /// And this package, unless what is wanted of it is there.
+    pub(crate) fn package(
+        mut self,
+        package: &'static str,
+        reason: &'static str,
+        is_there: bool,
+    ) -> Self {
+        self.packages
+            .extend((!is_there).then_some((package, reason)));
+        self
+    }
+
+    /// Both.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.rust.extend(other.rust);
+        self.packages.extend(other.packages);
+        self
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rust.is_empty() && self.packages.is_empty()
+    }
+
+    /// What each is for.
+    fn reasons(&self) -> Vec<String> {
+        let packages = self.packages.iter();
+        let packages = packages.map(|(_, reason)| (*reason).to_owned());
+        let rust = self.rust.iter();
+        let rust = rust.map(|target| format!("Rust's libraries for {target}"));
+        packages.chain(rust).collect()
+    }
+
+    /// What installs them.
+    fn commands(&self, system: System) -> Vec<Vec<&'static str>> {
+        let mut packages: Vec<_> = self.packages.iter().map(|(package, _)| *package).collect();
+        let mut rustup = Vec::new();
+        match system {
+            System::Debian if self.rust.is_empty() => {}
+            System::Debian => packages.extend(DEBIAN_RUST),
+            _ => {
+                let targets = self.rust.iter();
+                rustup.extend(targets.map(|target| vec!["rustup", "target", "add", target]));
+            }
+        }
+        let mut commands = Vec::new();
+        if !packages.is_empty() {
+            commands.extend(apt(&packages));
+        }
+        commands.extend(rustup);
+        commands
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,29 +100,29 @@ const TEST_TOOLS: &[([&str; 2], &str, &str)] = &[
     (["tmux", "-V"], "tmux", "tmux, which plays terminals"),
 ];
 
-/// Installs what tests run, or fails with the commands that do.
-pub(crate) fn test_tools() -> Result<()> {
-    let is_missing =
-        |[program, version]: [&str; 2]| output(Command::new(program).arg(version)).is_err();
-    let missing = TEST_TOOLS.iter().filter(|tool| is_missing(tool.0));
-    packages(missing.map(|(_, package, reason)| (*package, *reason)))
+/// What tests run besides, and is not there.
+pub(crate) fn test_tools() -> Missing {
+    let is_there =
+        |[program, version]: [&str; 2]| output(Command::new(program).arg(version)).is_ok();
+    let tools = TEST_TOOLS.iter();
+    tools.fold(Missing::default(), |missing, (command, package, reason)| {
+        missing.package(package, reason, is_there(*command))
+    })
 }
 
-/// Installs packages, each with what it is for, or fails with the commands that do.
-pub(crate) fn packages<'a>(missing: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
-    let (packages, reasons): (Vec<_>, Vec<_>) = missing
-        .map(|(package, reason)| (package, reason.to_owned()))
-        .unzip();
-    if packages.is_empty() {
+/// Installs what is missing, or fails with the commands that do.
+pub(crate) fn install(missing: impl Fn() -> Missing) -> Result<()> {
+    let lacks = missing();
+    if lacks.is_empty() {
         return Ok(());
     }
-    carry_out(&reasons, &apt(&packages))
-}
-
-/// Installs the tools, or fails with the commands that do.
-pub(crate) fn install(missing: &Missing) -> Result<()> {
-    let (reasons, commands) = plan(missing, system());
-    carry_out(&reasons, &commands)
+    carry_out(&lacks.reasons(), &lacks.commands(system()))?;
+    let lacks = missing();
+    if !lacks.is_empty() {
+        let reasons = lacks.reasons().join("; ");
+        bail!("still missing, though it was installed: {reasons}");
+    }
+    Ok(())
 }
 
 /// Runs commands that install what `reasons` says, or fails with them.
@@ -98,33 +159,6 @@ pub(crate) fn carry_out(reasons: &[String], commands: &[Vec<&str>]) -> Result<()
     Ok(())
 }
 
-/// What is missing and why it is needed, and the commands that install it.
-fn plan(missing: &Missing, system: System) -> (Vec<String>, Vec<Vec<&'static str>>) {
-    let mut reasons = Vec::new();
-    let mut packages = Vec::new();
-    let mut commands = Vec::new();
-    if missing.clang {
-        packages.push("clang-19");
-        reasons.push("clang and libclang, which read the C headers of the kit".to_owned());
-    }
-    if missing.lld {
-        packages.push("lld-19");
-        reasons.push("lld, which links for Windows".to_owned());
-    }
-    if let Some(target) = missing.rust {
-        reasons.push(format!("Rust's libraries for {target}"));
-        if system == System::Debian {
-            packages.extend(DEBIAN_RUST);
-        } else {
-            commands.push(vec!["rustup", "target", "add", target]);
-        }
-    }
-    if !packages.is_empty() {
-        commands.splice(0..0, apt(&packages));
-    }
-    (reasons, commands)
-}
-
 /// Installs the tools that read what a compiler with LLVM `major` has counted.
 pub(crate) fn llvm(major: &str) -> Result<()> {
     let reason = format!("LLVM {major}'s tools, which read what instrumented tests have counted");
@@ -138,7 +172,7 @@ pub(crate) fn llvm(major: &str) -> Result<()> {
 }
 
 /// The commands that install packages.
-pub(crate) fn apt<'a>(packages: &[&'a str]) -> [Vec<&'a str>; 2] {
+fn apt<'a>(packages: &[&'a str]) -> [Vec<&'a str>; 2] {
     let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
     install.extend(packages);
     [vec!["apt-get", "update"], install]
@@ -162,39 +196,38 @@ mod tests {
     use super::*;
     use crate::toolchain::TARGET;
 
-    const EVERYTHING: Missing = Missing {
-        rust: Some(TARGET),
-        lld: true,
-        clang: true,
-    };
+    /// What lacks Rust for the driver, and a package for each of its tools that is not there.
+    fn lacks(clang: bool, lld: bool) -> Missing {
+        Missing::default()
+            .package("clang-19", "clang", clang)
+            .package("lld-19", "lld", lld)
+            .rust(TARGET, false)
+    }
 
     #[test]
-    fn on_debian_everything_comes_from_apt() {
-        let (reasons, commands) = plan(&EVERYTHING, System::Debian);
-        assert_eq!(reasons.len(), 3);
+    fn on_debian_everything_comes_from_apt_at_once() {
+        let both = lacks(false, false).and(Missing::default().rust("another", false));
+        assert_eq!(both.reasons().len(), 4);
+        let commands = both.commands(System::Debian);
         let programs: Vec<_> = commands.iter().map(|command| command[0]).collect();
         assert_eq!(programs, ["apt-get", "apt-get"]);
         for package in ["clang-19", "lld-19", "rustc-web", "rust-web-src"] {
-            assert!(commands[1].contains(&package), "{package}");
+            let times = commands[1].iter().filter(|word| **word == package);
+            assert_eq!(times.count(), 1, "{package}");
         }
     }
 
     #[test]
     fn where_debians_rust_is_not_to_be_had_rustup_adds_the_target() {
-        let (_, commands) = plan(&EVERYTHING, System::Ubuntu);
+        let commands = lacks(false, false).commands(System::Ubuntu);
         assert_eq!(commands[2], ["rustup", "target", "add", TARGET]);
         assert!(!commands[1].contains(&"rustc-web"));
     }
 
     #[test]
     fn what_is_there_is_not_installed_again() {
-        let missing = Missing {
-            rust: None,
-            lld: false,
-            clang: true,
-        };
-        let (reasons, commands) = plan(&missing, System::Debian);
-        assert_eq!(reasons.len(), 1);
+        let one = lacks(false, true);
+        assert_eq!(one.reasons().len(), 2);
         let install = [
             "apt-get",
             "install",
@@ -202,6 +235,7 @@ mod tests {
             "--no-install-recommends",
             "clang-19",
         ];
-        assert_eq!(commands[1], install);
+        assert_eq!(one.commands(System::Ubuntu)[1], install);
+        assert!(Missing::default().commands(System::Debian).is_empty());
     }
 }

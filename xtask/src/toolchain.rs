@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     command::{cargo, output, workspace},
-    setup,
+    setup::{self, Missing},
 };
 
 /// The target of the driver.
@@ -32,51 +32,46 @@ pub(crate) enum Rust {
     Debian,
 }
 
-/// Finds the tools, and installs what is missing where that is possible.
-pub(crate) fn toolchain() -> Result<Toolchain> {
+/// Fails where the lab cannot run: before anything is installed for it.
+pub(crate) fn check_host() -> Result<()> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!("the lab runs the driver's x64 code natively and needs Linux on x86-64");
     }
-    let (rust, lld, clang) = match (rust(TARGET), lld(), clang()) {
-        (Some(rust), Some(lld), Some(clang)) => (rust, lld, clang),
-        (rust, lld, clang) => {
-            setup::install(&setup::Missing {
-                rust: rust.is_none().then_some(TARGET),
-                lld: lld.is_none(),
-                clang: clang.is_none(),
-            })?;
-            find_again()?
-        }
-    };
-    Ok(Toolchain { rust, lld, clang })
+    Ok(())
 }
 
-fn find_again() -> Result<(Rust, PathBuf, PathBuf)> {
-    Ok((
-        find_rust_again(TARGET)?,
-        lld().context("there is still no linker: neither rust-lld nor lld-link-19")?,
-        clang().context("there is still no clang")?,
-    ))
-}
-
-/// Finds what compiles for `target` alone, or installs it where that is possible.
-pub(crate) fn rust_for(target: &'static str) -> Result<Rust> {
-    if let Some(rust) = rust(target) {
-        return Ok(rust);
+/// Finds the tools, and installs what is missing where that is possible.
+pub(crate) fn toolchain() -> Result<Toolchain> {
+    check_host()?;
+    if let Some(found) = find() {
+        return Ok(found);
     }
-    setup::install(&setup::Missing {
-        rust: Some(target),
-        lld: false,
-        clang: false,
-    })?;
-    find_rust_again(target)
+    setup::install(missing)?;
+    find().context("the tools for the driver are gone again")
 }
 
-fn find_rust_again(target: &str) -> Result<Rust> {
-    rust(target).with_context(|| format!("there is still no Rust for {target}"))
+fn find() -> Option<Toolchain> {
+    Some(Toolchain {
+        rust: rust(TARGET)?,
+        lld: lld()?,
+        clang: clang()?,
+    })
 }
 
-fn rust(target: &str) -> Option<Rust> {
+/// What of them is not there.
+pub(crate) fn missing() -> Missing {
+    Missing::default()
+        .package(
+            "clang-19",
+            "clang and libclang, which read the C headers of the kit",
+            clang().is_some(),
+        )
+        .package("lld-19", "lld, which links for Windows", lld().is_some())
+        .rust(TARGET, rust(TARGET).is_some())
+}
+
+/// Finds what compiles for a target, if it is there.
+pub(crate) fn rust(target: &str) -> Option<Rust> {
     let mut print = Command::new("rustc");
     let directory = output(print.args(["--print", "target-libdir", "--target", target])).ok()?;
     if Path::new(directory.trim()).is_dir() {

@@ -3,11 +3,12 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
-    command, pe, setup,
-    toolchain::{Rust, in_path, rust_for},
+    command, pe,
+    setup::{self, Missing},
+    toolchain::{in_path, rust},
 };
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -68,22 +69,21 @@ pub(crate) fn clippy() -> Result<()> {
     command::run(cargo("clippy")?.args(ALL).args(["--", "--deny=warnings"]))
 }
 
-/// Installs what builds them, if it is missing.
-pub(crate) fn set_up() -> Result<Rust> {
-    let missing = in_path(LINKER).is_none();
-    setup::packages(
-        missing
-            .then_some((
-                "gcc-mingw-w64-x86-64",
-                "GNU's C compiler for Windows, which links programs, and compiles zstd",
-            ))
-            .into_iter(),
-    )?;
-    rust_for(TARGET)
+/// What builds them, and is not there.
+pub(crate) fn missing() -> Missing {
+    Missing::default()
+        .package(
+            "gcc-mingw-w64-x86-64",
+            "GNU's C compiler for Windows, which links programs, and compiles zstd",
+            in_path(LINKER).is_some(),
+        )
+        .rust(TARGET, rust(TARGET).is_some())
 }
 
 fn cargo(subcommand: &str) -> Result<Command> {
-    let mut cargo = set_up()?.cargo(subcommand, "std,panic_abort");
+    setup::install(missing)?;
+    let rust = rust(TARGET).context("Rust for Windows is gone again")?;
+    let mut cargo = rust.cargo(subcommand, "std,panic_abort");
     cargo.args(["--target", TARGET, "--target-dir"]);
     cargo.arg(pe::lab().join("windows"));
     // Nobody debugs them here, and linking what debuggers want takes long.

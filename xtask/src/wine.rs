@@ -5,30 +5,33 @@ mod server;
 
 use std::{collections::BTreeMap, fs, path::Path, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::{
     check::{WINE as CHECKS, packages},
     command::{self, cargo},
     pe,
-    toolchain::toolchain,
-    windows,
+    setup::{self, Missing},
+    toolchain, windows,
 };
 use server::{Tools, Wine};
 
 /// Where the programs and the driver lie on drive C:.
 const FOLDER: &str = "ntwatch";
 
+/// What it takes, and is not there.
+pub(crate) fn missing() -> Missing {
+    let built = toolchain::missing().and(windows::missing());
+    built.and(Tools::missing())
+}
+
 /// Builds all that takes part, and has it run on a Wine whose drive is new.
 pub(crate) fn run() -> Result<()> {
-    if cfg!(windows) {
-        bail!("Wine is for Linux");
-    }
-    let tools = Tools::find_or_install()?;
+    toolchain::check_host()?;
+    setup::install(missing)?;
+    let tools = Tools::get()?;
     let _alone = server::alone()?;
-    windows::set_up()?;
-    toolchain()?;
     // Wine makes its drive meanwhile, which is mostly waiting.
     let (programs, images) = thread::scope(|scope| {
         let made = scope.spawn(|| Wine::make(&tools));

@@ -15,7 +15,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     command::{self, output},
-    pe, setup,
+    pe,
+    setup::Missing,
     toolchain::in_path,
 };
 
@@ -45,13 +46,15 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn find_or_install() -> Result<Self> {
-        if let Some(tools) = Self::find() {
-            return Ok(tools);
-        }
+    /// Finds them, or says that they are not there.
+    pub(super) fn get() -> Result<Self> {
+        Self::find().context("there is no wine64")
+    }
+
+    /// What of them is not there.
+    pub(super) fn missing() -> Missing {
         let reason = "Wine, on which programs for Windows run";
-        setup::packages([("wine64", reason)].into_iter())?;
-        Self::find().context("there is still no wine64")
+        Missing::default().package("wine64", reason, Self::find().is_some())
     }
 
     fn find() -> Option<Self> {
