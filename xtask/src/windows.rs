@@ -1,7 +1,7 @@
 //! Builds the programs of user mode for Windows, on Linux: with GNU's linker, where on Windows it is
 //! Microsoft's.
 
-use std::{path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 
@@ -84,10 +84,19 @@ fn cargo(subcommand: &str) -> Result<Command> {
     setup::install(missing)?;
     let rust = rust(TARGET).context("Rust for Windows is gone again")?;
     let mut cargo = rust.cargo(subcommand, "std,panic_abort");
+    // And without what traces a panic, as nothing here names its functions.
+    cargo.arg("-Zbuild-std-features=");
     cargo.args(["--target", TARGET, "--target-dir"]);
-    cargo.arg(pe::lab().join("windows"));
-    // Nobody debugs them here, and linking what debuggers want takes long.
+    let target_directory = pe::lab().join("windows");
+    // N.B. GNU's dlltool leaves an empty file for each library.
+    let temporary = target_directory.join("temporary");
+    fs::create_dir_all(&temporary).with_context(|| temporary.display().to_string())?;
+    cargo.arg(target_directory).env("TMPDIR", temporary);
+    // Nobody debugs them here, and linking what debuggers want takes long; as does what would help
+    // to compile a crate again.
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    cargo.env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1");
+    cargo.env("CARGO_INCREMENTAL", "0");
     cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER);
     Ok(cargo)
 }
