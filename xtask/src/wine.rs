@@ -1,9 +1,10 @@
 //! Runs driver and client on Wine, a Win32 that nobody here wrote.
 
 mod import;
+mod machine;
 mod server;
 
-use std::{collections::BTreeMap, fs, path::Path, thread};
+use std::{fs, thread};
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -15,10 +16,11 @@ use crate::{
     setup::{self, Missing},
     toolchain, windows,
 };
+use machine::{Machine, Parts};
 use server::{Tools, Wine};
 
-/// Where the programs and the driver lie on drive C:.
-const FOLDER: &str = "ntwatch";
+/// Tests wait for Wine most of the time: so many of them go on at once.
+const MACHINES: [&str; 3] = ["one", "two", "three"];
 
 /// What it takes, and is not there.
 pub(crate) fn missing() -> Missing {
@@ -26,7 +28,7 @@ pub(crate) fn missing() -> Missing {
     built.and(Tools::missing())
 }
 
-/// Builds all that takes part, and has it run on a Wine whose drive is new.
+/// Builds all that takes part, and has it run on machines of Wine's whose drives are new.
 pub(crate) fn run() -> Result<()> {
     toolchain::check_host()?;
     setup::install(missing)?;
@@ -39,44 +41,34 @@ pub(crate) fn run() -> Result<()> {
         made.join().expect("xtask does not panic")?;
         anyhow::Ok((built.0?, built.1?))
     })?;
-    let wine = Wine::begin(tools)?;
-    let drive = wine.drive();
-    let folder = drive.join(FOLDER);
-    let system = drive.join("windows/system32");
-    let drivers = system.join("drivers");
-    fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-    copy(&programs.client, &folder.join("ntwatch.exe"))?;
-    copy(&programs.hand, &folder.join("hand.exe"))?;
-    copy(&programs.newdev, &folder.join("newdev.dll"))?;
-    copy(&programs.prng, &system.join("bcryptprimitives.dll"))?;
-    copy(&programs.shim, &drivers.join(import::SHIM))?;
-    let driver = (images.install(pe::DRIVER)?, folder.join("ntwatch.sys"));
-    let wdfldr = (images.install(pe::WDFLDR)?, drivers.join("wdfldr.sys"));
-    for (image, copy) in [&driver, &wdfldr] {
-        import::copy(image, copy)?;
-    }
+    let parts = Parts {
+        programs,
+        driver: images.install(pe::DRIVER)?,
+        wdfldr: images.install(pe::WDFLDR)?,
+    };
+    let checks = || {
+        let mut checks = cargo();
+        checks.args(["test", "--quiet"]).args(packages(CHECKS));
+        checks
+    };
+    // N.B. Before machines begin: one that nobody uses ends.
+    command::run(checks().arg("--no-run"))?;
+    let machines = thread::scope(|scope| {
+        let begin = |name| Machine::begin(&tools, name, &parts);
+        let begun = MACHINES.map(|name| scope.spawn(move || begin(name)));
+        let begun = begun.map(|machine| machine.join().expect("xtask does not panic"));
+        begun.into_iter().collect::<Result<Vec<_>>>()
+    })?;
+    let described: Vec<_> = machines.iter().map(Machine::describe).collect();
     let paths = pe::lab().join("wine.json");
-    let environment = wine.environment().into_iter();
-    let environment = environment.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
-    let described = json!({
-        "wine": wine.program(),
-        "environment": environment.collect::<BTreeMap<_, _>>(),
-        "drive": drive,
-        "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),
-        "hand": format!(r"C:\{FOLDER}\hand.exe"),
-        "driver": driver.1,
-        "images": [driver, wdfldr],
-        "shim": drivers.join(import::SHIM),
-        "kernel": system.join("ntoskrnl.exe"),
-    });
-    fs::write(&paths, described.to_string()).with_context(|| paths.display().to_string())?;
-    let mut checks = cargo();
-    checks.args(["test", "--quiet"]).args(packages(CHECKS));
-    command::run(checks.env("NTWATCH_WINE", &paths))?;
-    wine.end()
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
-    Ok(())
+    fs::write(&paths, json!(described).to_string()).with_context(|| paths.display().to_string())?;
+    let at_once = ["--", "--test-threads", &MACHINES.len().to_string()];
+    command::run(checks().args(at_once).env("NTWATCH_WINE", &paths))?;
+    thread::scope(|scope| {
+        let discard = |machine: Machine| scope.spawn(|| machine.discard());
+        let gone: Vec<_> = machines.into_iter().map(discard).collect();
+        let mut gone = gone.into_iter();
+        gone.try_for_each(|machine| machine.join().expect("xtask does not panic"))
+    })?;
+    server::leave()
 }

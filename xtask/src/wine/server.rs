@@ -3,8 +3,8 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, File},
-    io::ErrorKind,
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -23,6 +23,13 @@ use crate::{
 /// Where Debian's package has its programs, which are in nobody's path.
 const DEBIAN: &str = "/usr/lib/wine";
 
+/// What servers leave.
+const SERVERS: &str = "servers";
+
+/// What each machine begins with, and the note of what it was made with.
+const PRISTINE: &str = "pristine";
+const NOTE: &str = "made-with";
+
 /// The oldest Windows that ntwatch is for.
 const REPORT_WINDOWS_10: [&str; 8] = [
     "reg",
@@ -34,6 +41,9 @@ const REPORT_WINDOWS_10: [&str; 8] = [
     "win10",
     "/f",
 ];
+
+/// What Wine would download, and what writes menus to the user's home.
+const WITHOUT: &str = "mscoree=;mshtml=;winemenubuilder.exe=";
 
 /// How long programs may take to be gone once their server is.
 const GOING: Duration = Duration::from_secs(10);
@@ -76,13 +86,35 @@ impl Tools {
 /// Waits for whoever else uses the drives, and keeps others waiting.
 pub(super) fn alone() -> Result<File> {
     let lock = room("lock");
-    fs::create_dir_all(room(""))
-        .and_then(|()| File::create(&lock))
-        .and_then(|file| file.lock().map(|()| file))
-        .with_context(|| lock.display().to_string())
+    let taken = || {
+        fs::create_dir_all(room(SERVERS))?;
+        let file = File::create(&lock)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            eprintln!("xtask: waiting for another `cargo xtask wine`");
+            file.lock()?;
+        }
+        io::Result::Ok(file)
+    };
+    taken().with_context(|| lock.display().to_string())
 }
 
-/// Where the drives lie.
+/// Removes what servers left, once all machines have ended. Fails if what machines begin with is not
+/// what it was: they share its files.
+pub(super) fn leave() -> Result<()> {
+    remove(&room(SERVERS))?;
+    let note = room(PRISTINE).join(NOTE);
+    let mut find = Command::new("find");
+    find.arg(room(PRISTINE)).args(["-type", "f", "-newer"]);
+    let written = output(find.arg(&note))?;
+    if !written.is_empty() {
+        // And so it is made anew.
+        fs::remove_file(&note).with_context(|| note.display().to_string())?;
+        bail!("written to, though all machines have it:\n{written}");
+    }
+    Ok(())
+}
+
+/// Where drives lie, and what else there is of machines.
 fn room(name: &str) -> PathBuf {
     pe::lab().join("wine").join(name)
 }
@@ -96,15 +128,15 @@ pub(super) struct Wine {
 impl Wine {
     /// Makes the drive and registry that each one begins with, once.
     pub(super) fn make(tools: &Tools) -> Result<()> {
-        let [pristine, making] = ["pristine", "making"].map(room);
-        let note = pristine.join("made-with");
+        let [pristine, making] = [PRISTINE, "making"].map(room);
+        let note = pristine.join(NOTE);
         let made_with = tools.made_with()?;
         if fs::read_to_string(&note).is_ok_and(|known| known == made_with) {
             return Ok(());
         }
         let wine = Self::new(tools.clone(), making.clone());
         remove(&pristine)?;
-        wine.kill();
+        wine.end()?;
         remove(&making)?;
         fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
         wine.serve()?;
@@ -115,15 +147,23 @@ impl Wine {
         fs::write(&note, made_with).with_context(|| note.display().to_string())
     }
 
-    /// One whose drive and registry are new.
-    pub(super) fn begin(tools: Tools) -> Result<Self> {
-        let [pristine, prefix] = ["pristine", "prefix"].map(room);
-        let wine = Self::new(tools, prefix.clone());
-        wine.kill();
+    /// A machine of this name, whose drive and registry are new.
+    pub(super) fn begin(tools: &Tools, name: &str) -> Result<Self> {
+        let [pristine, prefix] = [PRISTINE, name].map(room);
+        let wine = Self::new(tools.clone(), prefix.clone());
+        wine.end()?;
         remove(&prefix)?;
+        // Files are all machines': who writes one anew removes it first. Wine writes the registry's
+        // in place.
         let mut copy = Command::new("cp");
-        copy.args(["--archive", "--reflink=auto"]);
+        copy.args(["--archive", "--link"]);
         output(copy.arg(&pristine).arg(&prefix))?;
+        for file in ["system.reg", "user.reg", "userdef.reg"] {
+            let (from, to) = (pristine.join(file), prefix.join(file));
+            fs::remove_file(&to)
+                .and_then(|()| fs::copy(&from, &to))
+                .with_context(|| to.display().to_string())?;
+        }
         wine.serve()?;
         // N.B. what Wine starts beside the first program stays, and holds that one's output open.
         wine.run(&["cmd", "/c", "exit"])?;
@@ -162,14 +202,16 @@ impl Wine {
         &self.tools.wine
     }
 
-    /// What its programs find it by; quiet, in English, and without what they would download.
+    /// What its programs find it by; quiet, and in English. N.B. the server leaves a folder where
+    /// temporary files lie; Debian's wants that without a `/` at its end.
     pub(super) fn environment(&self) -> BTreeMap<&str, OsString> {
         BTreeMap::from([
             ("WINEPREFIX", self.prefix.clone().into()),
             ("WINESERVER", self.tools.server.clone().into()),
             ("WINEARCH", "win64".into()),
+            ("TMPDIR", room(SERVERS).into()),
             ("WINEDEBUG", "-all".into()),
-            ("WINEDLLOVERRIDES", "mscoree=;mshtml=".into()),
+            ("WINEDLLOVERRIDES", WITHOUT.into()),
             ("LC_ALL", "C.UTF-8".into()),
         ])
     }
@@ -179,8 +221,13 @@ impl Wine {
         self.prefix.join("drive_c")
     }
 
+    /// Where Windows' own programs and libraries lie on it.
+    pub(super) fn system(&self) -> PathBuf {
+        self.drive().join("windows/system32")
+    }
+
     /// Ends it, and fails if a program stays.
-    pub(super) fn end(self) -> Result<()> {
+    fn end(&self) -> Result<()> {
         self.kill();
         let began = Instant::now();
         loop {
@@ -196,6 +243,12 @@ impl Wine {
             }
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Ends it, and removes its drive.
+    pub(super) fn discard(self) -> Result<()> {
+        self.end()?;
+        remove(&self.prefix)
     }
 
     /// Ends whatever runs with this drive, and nothing else. An error means that nothing did.

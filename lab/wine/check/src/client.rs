@@ -2,7 +2,7 @@
 
 use crate::{PATIENCE, Wine, text};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -32,7 +32,10 @@ impl Wine {
     /// When Wine cannot be started.
     #[must_use]
     pub fn start(&self, words: &[&str]) -> Client {
-        let mut child = self.spawn(&[&[&*self.exe], words].concat());
+        let mut command = self.words(&[&[&*self.exe], words].concat());
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("Wine starts");
         let (sender, lines) = channel();
         let output = child.stdout.take().expect("a pipe");
         thread::spawn(move || send_lines(output, &sender));

@@ -2,27 +2,12 @@
 
 use crate::{Wine, text};
 use std::process::Output;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-
-/// The service's name, which one test at a time has.
-#[derive(Debug)]
-pub struct Service(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
-
-impl Service {
-    /// Waits for the others.
-    #[must_use]
-    pub fn alone() -> Self {
-        static SERVICE: Mutex<()> = Mutex::new(());
-        Self(SERVICE.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// The driver, installed and loaded, and gone in the end.
 #[derive(Debug)]
 pub struct Driver<'a> {
     wine: &'a Wine,
-    _alone: Service,
 }
 
 impl<'a> Driver<'a> {
@@ -32,10 +17,9 @@ impl<'a> Driver<'a> {
     /// When either fails.
     #[must_use]
     pub fn load(wine: &'a Wine) -> Self {
-        let _alone = Service::alone();
         assert_ends(&wine.ntwatch(&["install"]), 0, &["`ntwatch start`"]);
         assert_ends(&wine.ntwatch(&["start"]), 0, &["The driver is loaded"]);
-        Self { wine, _alone }
+        Self { wine }
     }
 }
 

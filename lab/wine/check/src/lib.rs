@@ -2,19 +2,21 @@
 
 mod client;
 mod driver;
+mod machine;
 
 pub use client::{Client, Ended};
-pub use driver::{Driver, Service, assert_ends};
+pub use driver::{Driver, assert_ends};
+pub use machine::Machine;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
-/// The Wine that `cargo xtask wine` has set up.
-#[derive(Clone, Debug, Deserialize)]
+/// A Wine that `cargo xtask wine` has set up.
+#[derive(Debug, Deserialize)]
 pub struct Wine {
     /// What runs a program for Windows.
     wine: PathBuf,
@@ -37,18 +39,6 @@ pub struct Wine {
 }
 
 impl Wine {
-    /// The one that `NTWATCH_WINE` names.
-    ///
-    /// # Panics
-    /// When there is none: these tests run the program for Windows or fail.
-    #[must_use]
-    pub fn get() -> Self {
-        let paths = env::var_os("NTWATCH_WINE")
-            .expect("NTWATCH_WINE is not set: run these tests with `cargo xtask wine`");
-        let json = fs::read_to_string(&paths).unwrap_or_else(|e| panic!("{paths:?}: {e}"));
-        serde_json::from_str(&json).unwrap_or_else(|e| panic!("{paths:?}: {e}"))
-    }
-
     /// What comes of `ntwatch.exe` with these words.
     ///
     /// # Panics
@@ -64,15 +54,10 @@ impl Wine {
     /// When Wine cannot be started.
     #[must_use]
     pub fn run(&self, words: &[&str]) -> Output {
-        let run = || self.spawn(words).wait_with_output();
-        let mut output = run().expect("a child of ours");
-        if never_began(&output) {
-            output = run().expect("a child of ours");
-        }
-        output
+        output(&mut self.words(words))
     }
 
-    fn spawn(&self, words: &[&str]) -> Child {
+    fn words(&self, words: &[&str]) -> Command {
         let mut command = self.command();
         let (program, words) = words.split_first().expect("the words of a program");
         // N.B. By its name alone Wine has another program start it.
@@ -80,9 +65,8 @@ impl Wine {
             true => (*program).to_owned(),
             false => format!(r"C:\windows\system32\{program}.exe"),
         });
-        command.args(words).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("Wine starts")
+        command.args(words);
+        command
     }
 
     /// Wine, which wants the words of a program.
@@ -175,6 +159,19 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // The whole drive is made anew for the next run.
         let _ = fs::remove_dir_all(&self.here);
+    }
+}
+
+/// What comes of a program of [`Wine::command`]'s.
+///
+/// # Panics
+/// When Wine cannot be started.
+#[must_use]
+pub fn output(command: &mut Command) -> Output {
+    let mut run = || command.output().expect("Wine starts");
+    match run() {
+        output if never_began(&output) => run(),
+        output => output,
     }
 }
 

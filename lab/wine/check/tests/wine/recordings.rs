@@ -1,11 +1,11 @@
 //! Recordings are the same files on both systems.
 
-use ntwatch_wine_check::{Folder, Wine, text};
+use ntwatch_wine_check::{Folder, Wine, output, text};
 use std::fs;
 use std::path::Path;
 
 /// An event of each kind.
-const KINDS: &str = include_str!("../../../../client/tests/common/kinds.jsonl");
+const KINDS: &str = include_str!("../../../../../client/tests/common/kinds.jsonl");
 
 /// A recording in both systems' folder.
 fn recording(folder: &Folder, name: &str) {
@@ -100,8 +100,7 @@ fn paths_may_be_long_and_in_any_language() {
     for to in [&relative, &verbatim] {
         let mut command = wine.command();
         command.args([&wine.exe, "convert", &there, to]);
-        let output = command.current_dir(folder.here()).output();
-        let output = output.expect("Wine starts");
+        let output = output(command.current_dir(folder.here()));
         assert!(output.status.success(), "{to}: {}", text(&output.stderr));
     }
     let mut files: Vec<_> = fs::read_dir(&inner)

@@ -1,6 +1,6 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Client, Driver, Folder, Service, Wine, assert_ends};
+use ntwatch_wine_check::{Client, Driver, Folder, Wine, assert_ends, output};
 use std::fs;
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
@@ -33,7 +33,7 @@ fn program(wine: &Wine, name: &str) -> Folder {
 
 #[test]
 fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let ends = |word, code, says: &[&str]| assert_ends(&wine.ntwatch(&[word]), code, says);
     assert!(!is_there(&wine));
     for word in ["start", "stop", "uninstall"] {
@@ -63,11 +63,11 @@ fn what_is_installed_is_all_there_and_what_is_uninstalled_leaves_nothing() {
 
 #[test]
 fn what_takes_an_administrator_is_refused_before_anything_is_changed() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let refused = |word: &str, says| {
-        let output = wine.by_hand(&["unelevated"], &[word]).output();
+        let output = output(&mut wine.by_hand(&["unelevated"], &[word]));
         let says = [says, "takes an administrator", "\"Run as administrator\""];
-        assert_ends(&output.expect("Wine starts"), 3, &says);
+        assert_ends(&output, 3, &says);
     };
     refused("install", "cannot install the driver");
     assert!(!is_there(&wine));
@@ -79,7 +79,7 @@ fn what_takes_an_administrator_is_refused_before_anything_is_changed() {
 
 #[test]
 fn what_is_not_there_is_not_installed() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let folder = program(&wine, "bare");
     let exe = folder.there("ntwatch.exe");
     let output = wine.run(&[&exe, "install"]);
@@ -100,10 +100,10 @@ fn what_is_not_there_is_not_installed() {
 /// Wine says that it took the package, and did nothing.
 #[test]
 fn a_package_that_no_service_comes_of_is_left_for_the_service_control_manager() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let folder = program(&wine, "package");
     let inf = folder.here().join("ntwatch.inf");
-    fs::write(inf, include_str!("../../../../inf/ntwatch.inx")).unwrap();
+    fs::write(inf, include_str!("../../../../../inf/ntwatch.inx")).unwrap();
     let exe = folder.there("ntwatch.exe");
     let output = wine.run(&[&exe, "install"]);
     assert_ends(&output, 1, &[r"cannot copy C:\package\ntwatch.sys"]);
@@ -131,7 +131,7 @@ fn a_package_that_no_service_comes_of_is_left_for_the_service_control_manager() 
 
 #[test]
 fn a_file_that_somebody_else_put_somewhere_stays_there() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let folder = wine.folder("elsewhere");
     let here = folder.here().join("ntwatch.sys");
     fs::copy(&wine.driver, &here).unwrap();
@@ -145,7 +145,7 @@ fn a_file_that_somebody_else_put_somewhere_stays_there() {
 /// Wine has no driver store, and nothing that would remove a package from it.
 #[test]
 fn a_driver_in_the_store_is_its_packages_to_remove() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let store = r"System32\DriverStore\FileRepository\ntwatch.inf_amd64_0123456789abcdef";
     create(&wine, &format!(r"\SystemRoot\{store}\ntwatch.sys"));
     let inf = format!(r"{store}\ntwatch.inf");
@@ -164,15 +164,10 @@ fn a_driver_in_the_store_is_its_packages_to_remove() {
 fn a_driver_that_has_no_room_to_be_told_in_is_not_stopped() {
     let wine = Wine::get();
     let _driver = Driver::load(&wine);
-    let held = |count| {
-        let stop = wine
-            .by_hand(&["hold", count, r"\\.\ntwatch"], &["stop"])
-            .output();
-        stop.expect("Wine starts")
-    };
+    let held = |count| output(&mut wine.by_hand(&["hold", count, r"\\.\ntwatch"], &["stop"]));
     // Windows says why: Wine opens it, and has no more to say than that there is no such handle.
     assert_ends(&held("16"), 3, &[r"\\.\ntwatch", "nvalid handle"]);
-    assert_ends(&wine.ntwatch(&["status"]), 0, &["0 besides this one"]);
+    assert_ends(&wine.ntwatch(&["status"]), 0, &[" 0 besides this one"]);
     // Wine does not wait until it is closed.
     assert_ends(&held("15"), 0, &["The driver is unloaded"]);
 }
@@ -180,7 +175,7 @@ fn a_driver_that_has_no_room_to_be_told_in_is_not_stopped() {
 /// Wine unloads a driver at once; another service does what a driver does on Windows.
 #[test]
 fn a_driver_that_is_still_to_go_is_not_said_to_be_loaded_and_can_be_waited_for_again() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let folder = wine.folder("lingers");
     let held = folder.here().join("held");
     fs::write(&held, "").unwrap();
@@ -206,7 +201,7 @@ fn a_driver_that_is_still_to_go_is_not_said_to_be_loaded_and_can_be_waited_for_a
 
 #[test]
 fn of_those_who_install_at_once_one_does_and_the_others_leave_it_whole() {
-    let (_alone, wine) = (Service::alone(), Wine::get());
+    let wine = Wine::get();
     let all = [(); 4].map(|()| wine.start(&["install"])).map(Client::end);
     let (done, others): (Vec<_>, Vec<_>) = all.iter().partition(|ended| ended.status.success());
     assert_eq!(done.len(), 1, "{all:?}");

@@ -1,6 +1,6 @@
 //! What people type, where no driver is.
 
-use ntwatch_wine_check::{Wine, text};
+use ntwatch_wine_check::{Wine, output, text};
 
 /// Checks how it ends, that all of this is said on standard error, and nothing on standard output.
 fn assert_fails(words: &[&str], code: i32, said: &[&str]) {
@@ -67,8 +67,7 @@ fn words_may_be_what_no_text_is() {
         (&["show", "--where", "{d83d}", "x"], 2, "invalid UTF-8"),
         (&["sh{d83d}ow"], 2, "'sh\u{fffd}ow'"),
     ] {
-        let output = wine.by_hand(&["run"], words).output();
-        let output = output.expect("Wine starts");
+        let output = output(&mut wine.by_hand(&["run"], words));
         let errors = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{words:?}: {errors}");
         assert!(

@@ -126,5 +126,5 @@ fn a_driver_that_somebody_else_stops_under_its_clients_ends_them_and_can_be_load
     assert!(ended.errors.contains(says), "{}", ended.errors);
     assert_ends(&wine.ntwatch(&["status"]), 3, &["no driver answers there"]);
     assert_ends(&wine.ntwatch(&["start"]), 0, &["The driver is loaded"]);
-    assert_ends(&wine.ntwatch(&["status"]), 0, &["0 besides this one"]);
+    assert_ends(&wine.ntwatch(&["status"]), 0, &[" 0 besides this one"]);
 }

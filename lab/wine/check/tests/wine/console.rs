@@ -9,7 +9,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 /// An event of each kind.
-const KINDS: &str = include_str!("../../../../client/tests/common/kinds.jsonl");
+const KINDS: &str = include_str!("../../../../../client/tests/common/kinds.jsonl");
 /// What no code page has all of.
 const LANGUAGES: &str = "Повесть 家 ┌─┤é│ שלום ﷺ";
 const COMMAND_LINE: &str = r#"\"C:\\Windows\\System32\\cmd.exe\" /c \"echo a\""#;

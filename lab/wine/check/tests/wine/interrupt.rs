@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// An event of each kind.
-const KINDS: &str = include_str!("../../../../client/tests/common/kinds.jsonl");
+const KINDS: &str = include_str!("../../../../../client/tests/common/kinds.jsonl");
 
 /// Has the hand do what it waits with.
 fn go(folder: &Folder) {
