@@ -14,10 +14,14 @@ use crate::{
     setup::{self, Missing},
 };
 
+/// Fails without a word where there is none.
+const HAS_VENV: &str = "from importlib.util import find_spec as has; \
+     exit(not (has('ensurepip') and has('venv')))";
+
 /// What makes environments, and is not there.
 pub(crate) fn missing() -> Missing {
     let reason = "Python with venv, in which tools from PyPI are installed";
-    let venv = output(Command::new("python3").args(["-c", "import ensurepip, venv"]));
+    let venv = output(Command::new("python3").args(["-c", HAS_VENV]));
     Missing::default().package("python3-venv", reason, venv.is_ok())
 }
 
