@@ -106,6 +106,8 @@ pub(crate) fn clippy() -> Result<()> {
             .args(packages(PORTABLE));
         return run(host.args(["-p", pe::DRIVER]).args(STRICT));
     }
+    toolchain::check_host()?;
+    setup::install(|| toolchain::missing().and(windows::missing()))?;
     pe::clippy()?;
     windows::clippy()?;
     let lab = Lab::build()?;
