@@ -19,7 +19,8 @@ use crate::{
 use machine::{Machine, Parts};
 use server::{Tools, Wine};
 
-/// Tests wait for Wine most of the time: so many of them go on at once.
+/// On each goes on one test. One machine leaves two processors idle half of the time; a fourth gains
+/// nothing there.
 const MACHINES: [&str; 3] = ["one", "two", "three"];
 
 /// What it takes, and is not there.

@@ -1,4 +1,4 @@
-//! The images for Wine: the shipped files, which import another kernel.
+//! The images for Wine: copies of the shipped files, which import another kernel.
 
 use std::{fs, path::Path};
 
@@ -12,12 +12,12 @@ const KERNEL: &str = "ntoskrnl.exe";
 pub(super) const SHIM: &str = "ntosshim.sys";
 const _: () = assert!(SHIM.len() == KERNEL.len());
 
-/// Copies an image, and changes the name of the kernel that it imports, and nothing else.
-pub(super) fn copy(image: &Path, to: &Path) -> Result<()> {
+/// Changes the name of the kernel that a copy of an image imports, and nothing else.
+pub(super) fn change(image: &Path) -> Result<()> {
     let mut bytes = fs::read(image).with_context(|| image.display().to_string())?;
     let name = kernel_name(&bytes).with_context(|| image.display().to_string())?;
     bytes[name..name + SHIM.len()].copy_from_slice(SHIM.as_bytes());
-    fs::write(to, bytes).with_context(|| to.display().to_string())
+    fs::write(image, bytes).with_context(|| image.display().to_string())
 }
 
 /// Where in the file its import table has the kernel's name.

@@ -52,8 +52,9 @@ impl Machine {
             (parts.driver.clone(), folder.join("ntwatch.sys")),
             (parts.wdfldr.clone(), drivers.join("wdfldr.sys")),
         ];
-        for (image, copy) in &images {
-            import::copy(image, copy)?;
+        for (shipped, image) in &images {
+            copy(shipped, image)?;
+            import::change(image)?;
         }
         Ok(Self { wine, images, shim })
     }

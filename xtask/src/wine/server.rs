@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -87,12 +87,14 @@ impl Tools {
 pub(super) fn alone() -> Result<File> {
     let lock = room("lock");
     let taken = || {
-        fs::create_dir_all(room(SERVERS))?;
+        fs::create_dir_all(room(""))?;
         let file = File::create(&lock)?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if file.try_lock().is_err() {
             eprintln!("xtask: waiting for another `cargo xtask wine`");
             file.lock()?;
         }
+        // Now, as the other one has removed it.
+        fs::create_dir_all(room(SERVERS))?;
         io::Result::Ok(file)
     };
     taken().with_context(|| lock.display().to_string())
