@@ -42,8 +42,13 @@ const REPORT_WINDOWS_10: [&str; 8] = [
     "/f",
 ];
 
-/// What Wine would download, and what writes menus to the user's home.
-const WITHOUT: &str = "mscoree=;mshtml=;winemenubuilder.exe=";
+/// What Wine would download, what writes menus to the user's home, and what makes devices of those
+/// that this host has. N.B. They are installed, a mouse and a keyboard too, by a thread that nobody
+/// waits for: on a slow host after `wineboot` has ended, by whichever machine has the time.
+const WITHOUT: &str = "mscoree=;mshtml=;winemenubuilder.exe=;winebus.sys=;wineusb.sys=";
+
+/// Folders of Windows' that are nearly all of a drive, and hold what is run and never written to.
+const SHARED: [&str; 2] = ["system32", "winsxs"];
 
 /// How long programs may take to be gone once their server is.
 const GOING: Duration = Duration::from_secs(10);
@@ -79,7 +84,7 @@ impl Tools {
     /// What a drive is made with: another Wine makes another one.
     fn made_with(&self) -> Result<String> {
         let version = output(Command::new(&self.wine).arg("--version"))?;
-        Ok(version + &REPORT_WINDOWS_10.join(" "))
+        Ok(version + WITHOUT + " " + &REPORT_WINDOWS_10.join(" "))
     }
 }
 
@@ -155,16 +160,21 @@ impl Wine {
         let wine = Self::new(tools.clone(), prefix.clone());
         wine.end()?;
         remove(&prefix)?;
-        // Files are all machines': who writes one anew removes it first. Wine writes the registry's
-        // in place.
-        let mut copy = Command::new("cp");
-        copy.args(["--archive", "--link"]);
-        output(copy.arg(&pristine).arg(&prefix))?;
-        for file in ["system.reg", "user.reg", "userdef.reg"] {
-            let (from, to) = (pristine.join(file), prefix.join(file));
-            fs::remove_file(&to)
-                .and_then(|()| fs::copy(&from, &to))
-                .with_context(|| to.display().to_string())?;
+        let mut link = Command::new("cp");
+        link.args(["--archive", "--link"]);
+        output(link.arg(&pristine).arg(&prefix))?;
+        // Wine writes some of the rest in place, as the registry's files.
+        let mut own = Command::new("find");
+        own.arg(&prefix).args(["-type", "f"]);
+        for folder in SHARED {
+            own.args(["-not", "-path", &format!("*/windows/{folder}/*")]);
+        }
+        for file in output(&mut own)?.lines() {
+            let unshared = fs::read(file).and_then(|bytes| {
+                fs::remove_file(file)?;
+                fs::write(file, bytes)
+            });
+            unshared.with_context(|| file.to_owned())?;
         }
         wine.serve()?;
         // N.B. what Wine starts beside the first program stays, and holds that one's output open.
