@@ -64,8 +64,9 @@ impl Machine {
         let environment = self.wine.environment().into_iter();
         let environment =
             environment.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
+        let words = self.wine.words().iter().map(|word| word.to_string_lossy());
         json!({
-            "wine": self.wine.program(),
+            "wine": words.collect::<Vec<_>>(),
             "environment": environment.collect::<BTreeMap<_, _>>(),
             "drive": self.wine.drive(),
             "exe": format!(r"C:\{FOLDER}\ntwatch.exe"),

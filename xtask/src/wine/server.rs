@@ -50,20 +50,39 @@ const WITHOUT: &str = "mscoree=;mshtml=;winemenubuilder.exe=;winebus.sys=;wineus
 /// Folders of Windows' that are nearly all of a drive, and hold what is run and never written to.
 const SHARED: [&str; 2] = ["system32", "winsxs"];
 
+/// What has programs lie where they always do. N.B. Debian's `wine64` lies at 0x7d000000, and its heap
+/// anywhere in the GiB above: in one start of some thousand where Windows has its shared data, at
+/// 0x7ffe0000. Such a program ends before it begins, with 1, and says nothing.
+const FIXED: [&str; 2] = ["setarch", "--addr-no-randomize"];
+
 /// How long programs may take to be gone once their server is.
 const GOING: Duration = Duration::from_secs(10);
 
 /// Its programs.
 #[derive(Clone)]
 pub(super) struct Tools {
-    wine: PathBuf,
+    /// The words of a command that runs a program for Windows.
+    wine: Vec<OsString>,
     server: PathBuf,
 }
 
 impl Tools {
     /// Finds them, or says that they are not there.
     pub(super) fn get() -> Result<Self> {
-        Self::find().context("there is no wine64")
+        let (wine, server) = Self::find().context("there is no wine64")?;
+        let fixed = Command::new(FIXED[0]).args([FIXED[1], "true"]).output();
+        let mut words = Vec::new();
+        if fixed.is_ok_and(|output| output.status.success()) {
+            words.extend(FIXED.map(OsString::from));
+        } else {
+            let refused = FIXED.join(" ");
+            eprintln!("xtask: `{refused}` is refused here: Wine may end programs as they begin");
+        }
+        words.push(wine.into());
+        Ok(Self {
+            wine: words,
+            server,
+        })
     }
 
     /// What of them is not there.
@@ -72,18 +91,23 @@ impl Tools {
         Missing::default().package("wine64", reason, Self::find().is_some())
     }
 
-    fn find() -> Option<Self> {
+    fn find() -> Option<(PathBuf, PathBuf)> {
         let find = |name: &str| {
             let debian = Path::new(DEBIAN).join(name);
             in_path(name).or_else(|| debian.exists().then_some(debian))
         };
-        let (wine, server) = find("wine64").zip(find("wineserver64"))?;
-        Some(Self { wine, server })
+        find("wine64").zip(find("wineserver64"))
+    }
+
+    fn wine(&self) -> Command {
+        let mut command = Command::new(&self.wine[0]);
+        command.args(&self.wine[1..]);
+        command
     }
 
     /// What a drive is made with: another Wine makes another one.
     fn made_with(&self) -> Result<String> {
-        let version = output(Command::new(&self.wine).arg("--version"))?;
+        let version = output(self.wine().arg("--version"))?;
         Ok(version + WITHOUT + " " + &REPORT_WINDOWS_10.join(" "))
     }
 }
@@ -195,7 +219,7 @@ impl Wine {
 
     /// Runs a program of Wine's own, of which nothing is heard but whether it failed.
     fn run(&self, words: &[&str]) -> Result<()> {
-        let mut command = Command::new(&self.tools.wine);
+        let mut command = self.tools.wine();
         command.envs(self.environment()).env_remove("DISPLAY");
         for set in [Command::stdin, Command::stdout, Command::stderr] {
             set(&mut command, Stdio::null());
@@ -209,8 +233,8 @@ impl Wine {
         command
     }
 
-    /// What runs programs.
-    pub(super) fn program(&self) -> &Path {
+    /// The words that a program's are put behind.
+    pub(super) fn words(&self) -> &[OsString] {
         &self.tools.wine
     }
 

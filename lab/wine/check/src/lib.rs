@@ -18,8 +18,8 @@ use std::{fs, thread};
 /// A Wine that `cargo xtask wine` has set up.
 #[derive(Debug, Deserialize)]
 pub struct Wine {
-    /// What runs a program for Windows.
-    wine: PathBuf,
+    /// The words of a command that runs a program for Windows.
+    wine: Vec<String>,
     /// What it takes from the environment.
     environment: BTreeMap<String, String>,
     /// Where its drive C: lies here.
@@ -72,7 +72,8 @@ impl Wine {
     /// Wine, which wants the words of a program.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.wine);
+        let mut command = Command::new(&self.wine[0]);
+        command.args(&self.wine[1..]);
         self.set(&mut command);
         command
     }
@@ -90,7 +91,7 @@ impl Wine {
     /// What is written to its standard input is typed there.
     #[must_use]
     pub fn on_terminal(&self, columns: u32, words: &str) -> Command {
-        let (wine, exe) = (self.wine.display(), &self.exe);
+        let (wine, exe) = (self.wine.join("' '"), &self.exe);
         let line = format!("stty cols {columns} rows 40 && exec '{wine}' '{exe}' {words}");
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -175,8 +176,8 @@ pub fn output(command: &mut Command) -> Output {
     }
 }
 
-/// N.B. Once in some thousand times a program ends before it begins on Wine 8: `sc`, `reg` or ours,
-/// whether a driver is loaded or not. What fails of itself says why, and does it again.
+/// N.B. Where Wine's heap lies at random, once in some thousand times a program ends before it begins.
+/// What fails of itself says why, and does it again.
 fn never_began(output: &Output) -> bool {
     output.status.code() == Some(1) && output.stdout.is_empty() && output.stderr.is_empty()
 }

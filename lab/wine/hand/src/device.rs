@@ -78,7 +78,7 @@ fn itself(words: &[&str]) -> io::Result<Child> {
     let mut command = Command::new(env::current_exe()?);
     command.args(words).stdout(Stdio::null());
     match command.spawn() {
-        // N.B. Seen of Wine 8 once in some hundred runs, of a program that it had started before.
+        // N.B. What is said of a program that ended before it began: see `output` of the checks.
         Err(error) if is(&error, ERROR_INTERNAL_ERROR) => command.spawn(),
         child => child,
     }
