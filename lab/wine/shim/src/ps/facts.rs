@@ -164,15 +164,28 @@ pub(super) unsafe fn command_line(process: Object) -> Option<Vec<u16>> {
     // SAFETY: the caller's promise.
     let handle = unsafe { Handle::open(process, PROCESS_QUERY_INFORMATION | PROCESS_VM_READ) }?;
     let peb = basic(&handle)?.PebBaseAddress as usize;
-    let [parameters] = read(&handle, peb + offset_of!(PEB, ProcessParameters), 1)?[..] else {
-        return None;
+    let parameters = || {
+        let words = read(&handle, peb + offset_of!(PEB, ProcessParameters), 1)?;
+        words.first().copied()
     };
+    let mut lies = parameters()?;
+    loop {
+        let command_line = command_line_at(&handle, lies);
+        // N.B. A process moves them as it begins, and what was there reads as zeros.
+        match parameters()? {
+            moved if moved != lies => lies = moved,
+            _ => return command_line,
+        }
+    }
+}
+
+fn command_line_at(process: &Handle, parameters: usize) -> Option<Vec<u16>> {
     let string = parameters + offset_of!(RTL_USER_PROCESS_PARAMETERS, CommandLine);
-    let [length, text] = read(&handle, string, 2)?[..] else {
+    let [length, text] = read(process, string, 2)?[..] else {
         return None;
     };
     let length = length & 0xffff;
-    let words = read(&handle, text, length.div_ceil(8))?;
+    let words = read(process, text, length.div_ceil(8))?;
     let units = words.iter().flat_map(|word| {
         let [a, b, c, d] = [0, 16, 32, 48].map(|shift| (word >> shift) as u16);
         [a, b, c, d]
