@@ -86,8 +86,7 @@ fn cargo(toolchain: &Toolchain, subcommand: &str) -> Result<Command> {
         "CFLAGS_x86_64_pc_windows_msvc",
         format!("--target={TARGET}"),
     );
-    cargo.env("AR_x86_64_pc_windows_msvc", &toolchain.lld);
-    cargo.env("ARFLAGS_x86_64_pc_windows_msvc", "-flavor link /lib");
+    toolchain.make_libraries(&mut cargo);
     Ok(cargo)
 }
 

@@ -24,6 +24,14 @@ pub(crate) struct Toolchain {
     pub(crate) clang: PathBuf,
 }
 
+impl Toolchain {
+    /// Has a cargo command put compiled C into libraries by lld.
+    pub(crate) fn make_libraries(&self, cargo: &mut Command) {
+        cargo.env("AR_x86_64_pc_windows_msvc", &self.lld);
+        cargo.env("ARFLAGS_x86_64_pc_windows_msvc", "-flavor link /lib");
+    }
+}
+
 /// Where the target's `core` and `alloc` come from.
 pub(crate) enum Rust {
     /// Rustup has them compiled.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::{
     command, pe,
     setup::{self, Missing},
-    toolchain::{in_path, rust},
+    toolchain::{self, Rust, in_path, rust, toolchain},
 };
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -54,7 +54,11 @@ pub(crate) struct Programs {
 
 /// Builds them. Not in release, which takes twice as long; and so what has to hold is asserted.
 pub(crate) fn build() -> Result<Programs> {
-    let built = command::build(cargo("build")?.args(ALL))?;
+    setup::install(missing)?;
+    let rust = rust(TARGET).context("Rust for Windows is gone again")?;
+    let mut cargo = cargo(&rust, "build", TARGET)?;
+    cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER);
+    let built = command::build(cargo.args(ALL))?;
     Ok(Programs {
         client: built.executable("ntwatch")?,
         hand: built.executable("hand")?,
@@ -64,9 +68,15 @@ pub(crate) fn build() -> Result<Programs> {
     })
 }
 
-/// Lints them.
+/// Lints them for Microsoft's target, for which nothing is linked here: GNU's is what is built.
 pub(crate) fn clippy() -> Result<()> {
-    command::run(cargo("clippy")?.args(ALL).args(["--", "--deny=warnings"]))
+    setup::install(missing)?;
+    let toolchain = toolchain()?;
+    let mut cargo = cargo(&toolchain.rust, "clippy", toolchain::TARGET)?;
+    // zstd's C, which is no part of it.
+    cargo.env("CC_x86_64_pc_windows_msvc", LINKER);
+    toolchain.make_libraries(&mut cargo);
+    command::run(cargo.args(ALL).args(["--", "--deny=warnings"]))
 }
 
 /// What builds them, and is not there.
@@ -80,13 +90,11 @@ pub(crate) fn missing() -> Missing {
         .rust(TARGET, rust(TARGET).is_some())
 }
 
-fn cargo(subcommand: &str) -> Result<Command> {
-    setup::install(missing)?;
-    let rust = rust(TARGET).context("Rust for Windows is gone again")?;
+fn cargo(rust: &Rust, subcommand: &str, target: &str) -> Result<Command> {
     let mut cargo = rust.cargo(subcommand, "std,panic_abort");
     // And without what traces a panic, as nothing here names its functions.
     cargo.arg("-Zbuild-std-features=");
-    cargo.args(["--target", TARGET, "--target-dir"]);
+    cargo.args(["--target", target, "--target-dir"]);
     let target_directory = pe::lab().join("windows");
     // N.B. GNU's dlltool leaves an empty file for each library.
     let temporary = target_directory.join("temporary");
@@ -97,6 +105,5 @@ fn cargo(subcommand: &str) -> Result<Command> {
     cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
     cargo.env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "1");
     cargo.env("CARGO_INCREMENTAL", "0");
-    cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", LINKER);
     Ok(cargo)
 }
