@@ -30,7 +30,10 @@ fn screen(option: &str) -> String {
     let output = Command::new("script")
         .args(["--quiet", "--return", "--command", &watch, "/dev/null"])
         .env("TERM", "xterm")
+        .env("SHELL", "/bin/sh")
         .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR")
+        .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::null())
         .output()
         .expect("`script` is there");

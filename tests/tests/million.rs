@@ -82,6 +82,7 @@ fn assert_shows_progress(lab: &Lab, from: &Path, to: &Path) {
         .env("NTWATCH", &lab.ntwatch)
         .env("FROM", from)
         .env("TO", to)
+        .env("SHELL", "/bin/sh")
         .env("TERM", "xterm")
         .stdin(Stdio::null())
         .output()

@@ -30,24 +30,23 @@ const SERVERS: &str = "servers";
 const PRISTINE: &str = "pristine";
 const NOTE: &str = "made-with";
 
-/// The oldest Windows that ntwatch is for.
-const REPORT_WINDOWS_10: [&str; 8] = [
-    "reg",
-    "add",
-    r"HKCU\Software\Wine",
-    "/v",
-    "Version",
-    "/d",
-    "win10",
-    "/f",
+/// Values of its registry: the oldest Windows that ntwatch is for, and how many milliseconds a service
+/// has for each step, which are 10,000 and few for a host that writes to its disk meanwhile.
+const VALUES: [[&str; 3]; 2] = [
+    [r"HKCU\Software\Wine", "Version", "win10"],
+    [
+        r"HKLM\System\CurrentControlSet\Control",
+        "ServicesPipeTimeout",
+        "60000",
+    ],
 ];
 
-/// What Wine would download, what writes menus to the user's home, and what makes devices of those
-/// that this host has. N.B. They are installed, a mouse and a keyboard too, by a thread that nobody
-/// waits for: on a slow host after `wineboot` has ended, by whichever machine has the time.
+/// What Wine would download, what writes menus to the user's home, and what makes mouse, keyboard and
+/// the host's other devices of input and USB. N.B. They are installed by a thread that nobody waits for:
+/// on a slow host after `wineboot` has ended, by whichever machine has the time.
 const WITHOUT: &str = "mscoree=;mshtml=;winemenubuilder.exe=;winebus.sys=;wineusb.sys=";
 
-/// Folders of Windows' that are nearly all of a drive, and hold what is run and never written to.
+/// Folders of Windows' that are nearly all of a drive, and are not written to.
 const SHARED: [&str; 2] = ["system32", "winsxs"];
 
 /// What has programs lie where they always do. N.B. Debian's `wine64` lies at 0x7d000000, and its heap
@@ -56,7 +55,7 @@ const SHARED: [&str; 2] = ["system32", "winsxs"];
 const FIXED: [&str; 2] = ["setarch", "--addr-no-randomize"];
 
 /// How long programs may take to be gone once their server is.
-const GOING: Duration = Duration::from_secs(10);
+const GOING: Duration = Duration::from_secs(60);
 
 /// Its programs.
 #[derive(Clone)]
@@ -76,7 +75,10 @@ impl Tools {
             words.extend(FIXED.map(OsString::from));
         } else {
             let refused = FIXED.join(" ");
-            eprintln!("xtask: `{refused}` is refused here: Wine may end programs as they begin");
+            eprintln!(
+                "xtask: `{refused}` is refused here, as in many containers: \
+                 Wine may end a program as it begins"
+            );
         }
         words.push(wine.into());
         Ok(Self {
@@ -108,7 +110,7 @@ impl Tools {
     /// What a drive is made with: another Wine makes another one.
     fn made_with(&self) -> Result<String> {
         let version = output(self.wine().arg("--version"))?;
-        Ok(version + WITHOUT + " " + &REPORT_WINDOWS_10.join(" "))
+        Ok(version + WITHOUT + " " + &VALUES.concat().join(" "))
     }
 }
 
@@ -172,8 +174,18 @@ impl Wine {
         fs::create_dir_all(&making).with_context(|| making.display().to_string())?;
         wine.serve()?;
         wine.run(&["wineboot", "--init"])?;
-        wine.run(&REPORT_WINDOWS_10)?;
+        for [key, name, value] in VALUES {
+            wine.run(&["reg", "add", key, "/v", name, "/d", value, "/f"])?;
+        }
         wine.end()?;
+        // N.B. A server that takes too long to write its registry is killed.
+        for (file, [_, name, value]) in ["user.reg", "system.reg"].iter().zip(VALUES) {
+            let file = making.join(file);
+            let registry = fs::read(&file).with_context(|| file.display().to_string())?;
+            if !String::from_utf8_lossy(&registry).contains(&format!("{name:?}={value:?}")) {
+                bail!("{}: Wine ended before it had written it", file.display());
+            }
+        }
         fs::rename(&making, &pristine).with_context(|| pristine.display().to_string())?;
         fs::write(&note, made_with).with_context(|| note.display().to_string())
     }
@@ -194,11 +206,10 @@ impl Wine {
             own.args(["-not", "-path", &format!("*/windows/{folder}/*")]);
         }
         for file in output(&mut own)?.lines() {
-            let unshared = fs::read(file).and_then(|bytes| {
-                fs::remove_file(file)?;
-                fs::write(file, bytes)
-            });
-            unshared.with_context(|| file.to_owned())?;
+            let copy = format!("{file}.copy");
+            fs::copy(file, &copy)
+                .and_then(|_| fs::rename(&copy, file))
+                .with_context(|| file.to_owned())?;
         }
         wine.serve()?;
         // N.B. what Wine starts beside the first program stays, and holds that one's output open.
@@ -213,7 +224,7 @@ impl Wine {
     /// N.B. Services stop with the last program, unless the server is told to stay. It goes by itself
     /// when nobody is left to end it.
     fn serve(&self) -> Result<()> {
-        output(self.server().arg("--persistent=30"))?;
+        output(self.server().arg("--persistent=120"))?;
         Ok(())
     }
 

@@ -111,9 +111,11 @@ impl Wine {
     /// The environment of a shell on Windows.
     fn set(&self, command: &mut Command) {
         command.envs(&self.environment);
-        for name in ["DISPLAY", "NO_COLOR", "TERM"] {
+        for name in ["DISPLAY", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"] {
             command.env_remove(name);
         }
+        // Which `script` runs.
+        command.env("SHELL", "/bin/sh");
     }
 
     /// Where a file of drive C: lies here.
@@ -169,15 +171,16 @@ impl Drop for Folder {
 /// When Wine cannot be started.
 #[must_use]
 pub fn output(command: &mut Command) -> Output {
+    let fixed = command.get_program() == "setarch";
     let mut run = || command.output().expect("Wine starts");
     match run() {
-        output if never_began(&output) => run(),
+        output if never_began(&output) && !fixed => run(),
         output => output,
     }
 }
 
-/// N.B. Where Wine's heap lies at random, once in some thousand times a program ends before it begins.
-/// What fails of itself says why, and does it again.
+/// N.B. Where Wine's heap lies at random (`setarch` is refused), once in some thousand times a program
+/// ends before it begins. What fails of itself does it again.
 fn never_began(output: &Output) -> bool {
     output.status.code() == Some(1) && output.stdout.is_empty() && output.stderr.is_empty()
 }

@@ -1,6 +1,6 @@
 //! The driver as a service, from `install` to `uninstall`.
 
-use ntwatch_wine_check::{Client, Driver, Folder, Wine, assert_ends, output};
+use ntwatch_wine_check::{Client, Driver, Folder, Wine, assert_ends, output, wait};
 use std::fs;
 
 const KEY: &str = r"HKLM\System\CurrentControlSet\Services\ntwatch";
@@ -196,6 +196,9 @@ fn a_driver_that_is_still_to_go_is_not_said_to_be_loaded_and_can_be_waited_for_a
     assert_ends(&wine.ntwatch(&["stop"]), 0, &["The driver"]);
     assert_ends(&wine.ntwatch(&["stop"]), 0, &["was not loaded"]);
     succeeds(&["delete", "ntwatch"]);
+    // Once its program has ended.
+    let known = || wine.run(&["sc", "query", "ntwatch"]).status.success();
+    wait("the service stays", || !known());
     assert!(!is_there(&wine));
 }
 

@@ -172,8 +172,8 @@ pub(super) unsafe fn command_line(process: Object) -> Option<Vec<u16>> {
     loop {
         let command_line = command_line_at(&handle, lies);
         // N.B. A process moves them as it begins, and what was there reads as zeros.
-        match parameters()? {
-            moved if moved != lies => lies = moved,
+        match parameters() {
+            Some(moved) if moved != lies => lies = moved,
             _ => return command_line,
         }
     }
