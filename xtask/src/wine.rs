@@ -35,11 +35,19 @@ pub(crate) fn run() -> Result<()> {
     setup::install(missing)?;
     let tools = Tools::get()?;
     let _alone = server::alone()?;
-    // Wine makes its drive meanwhile, which is mostly waiting.
+    let checks = || {
+        let mut checks = cargo();
+        checks.args(["test", "--quiet"]).args(packages(CHECKS));
+        checks
+    };
+    // Wine makes its drive meanwhile, which is mostly waiting; and no build keeps two processors busy to
+    // its end. N.B. Nothing is left to be built once machines have begun: one that nobody uses ends.
     let (programs, images) = thread::scope(|scope| {
         let made = scope.spawn(|| Wine::make(&tools));
+        let checked = scope.spawn(|| command::run(checks().arg("--no-run")));
         let built = (windows::build(), pe::build());
         made.join().expect("xtask does not panic")?;
+        checked.join().expect("xtask does not panic")?;
         anyhow::Ok((built.0?, built.1?))
     })?;
     let parts = Parts {
@@ -47,13 +55,6 @@ pub(crate) fn run() -> Result<()> {
         driver: images.install(pe::DRIVER)?,
         wdfldr: images.install(pe::WDFLDR)?,
     };
-    let checks = || {
-        let mut checks = cargo();
-        checks.args(["test", "--quiet"]).args(packages(CHECKS));
-        checks
-    };
-    // N.B. Before machines begin: one that nobody uses ends.
-    command::run(checks().arg("--no-run"))?;
     let machines = thread::scope(|scope| {
         let begin = |name| Machine::begin(&tools, name, &parts);
         let begun = MACHINES.map(|name| scope.spawn(move || begin(name)));
