@@ -55,7 +55,7 @@ const SHARED: [&str; 2] = ["system32", "winsxs"];
 const FIXED: [&str; 2] = ["setarch", "--addr-no-randomize"];
 
 /// How long programs may take to be gone once their server is.
-const GOING: Duration = Duration::from_secs(60);
+const GOING: Duration = Duration::from_secs(10);
 
 /// Its programs.
 #[derive(Clone)]

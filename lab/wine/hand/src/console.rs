@@ -18,9 +18,8 @@ use windows_sys::Win32::System::Threading::{
 };
 use windows_sys::core::{BOOL, s, w};
 
-/// How long a program may take that is told that its console closes. Windows lets it have 5 seconds;
-/// here a machine may be busy.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long Windows lets a program take that is told that its console closes.
+const GRACE: Duration = Duration::from_secs(5);
 /// Between two looks at something.
 const SOON: Duration = Duration::from_millis(10);
 /// Between two presses: fingers are no faster, and two at once are one to Wine.

@@ -38,7 +38,7 @@ fn a_read_ends_by_an_event_by_being_canceled_and_with_its_program() {
     let expected = [
         "a read waits: true",
         "it ends with error 995",
-        "a read waits",
+        "a read waits: true",
         "a program ends: true",
         "it ends with records: true",
     ];
